@@ -1,0 +1,3 @@
+//! Classic models for the netsplit simulator.
+
+pub mod two_phase;

@@ -1,0 +1,351 @@
+//! A sweep: one scenario under many seeds, judged by properties.
+//!
+//! A run has two phases. For a stated time faults happen. Then everything heals, and it goes on until
+//! every eventual property holds. Seeds are run blind and in parallel; the lowest failing seed is run once
+//! more with the digest and the story attached, and is reported the same for any number of threads.
+
+use crate::caught::caught;
+use crate::fault::FaultPlan;
+use crate::nemesis::Nemesis;
+use crate::node::NodeId;
+use crate::process::Value;
+use crate::property::{Property, When};
+use crate::random::Random;
+use crate::simulation::Simulation;
+use crate::story::Story;
+use crate::time::{Time, seconds};
+use crate::world::World;
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// A sweep in the making; see [`check`].
+pub struct Check<'a, M: Value> {
+    scenario: Box<dyn Fn(u64) -> Simulation<M> + Sync + 'a>,
+    seeds: Range<u64>,
+    nemesis: Option<Nemesis>,
+    duration: Duration,
+    within: Duration,
+    threads: usize,
+    properties: Vec<Property<'a, M>>,
+}
+
+/// Checks a scenario over seeds: `scenario` makes the simulation for a seed.
+///
+/// `NETSPLIT_SEED=17 cargo test NAME` runs seed 17 alone and prints its whole story.
+pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) -> Check<'a, M> {
+    Check {
+        scenario: Box::new(scenario),
+        seeds: 0..100,
+        nemesis: None,
+        duration: seconds(10),
+        within: seconds(60),
+        threads: thread::available_parallelism().map_or(1, usize::from),
+        properties: Vec::new(),
+    }
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How many seeds were asked for.
+    pub seeds: u64,
+    /// The violation of the lowest failing seed.
+    pub violation: Option<Violation>,
+    /// The reachable properties that no seed reached.
+    pub unreached: Vec<String>,
+}
+
+/// One seed under which a property does not hold. Its `Display` is all a person needs to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The property, or the panic.
+    pub property: String,
+    /// How it was violated.
+    pub how: String,
+    /// The seed.
+    pub seed: u64,
+    /// When.
+    pub time: Time,
+    /// The faults of this seed.
+    pub plan: FaultPlan,
+    /// The digest of the run up to the violation.
+    pub digest: String,
+    /// A drawing of the last exchanges.
+    pub story: String,
+}
+
+/// What went wrong in one run.
+struct Failure {
+    property: String,
+    how: String,
+    time: Time,
+}
+
+impl<'a, M: Value> Check<'a, M> {
+    /// The seeds to run; 0..100 unless set.
+    #[must_use]
+    pub fn seeds(mut self, seeds: Range<u64>) -> Self {
+        self.seeds = seeds;
+        self
+    }
+
+    /// Draws faults from `nemesis` for each seed. Its end is the end of the first phase.
+    #[must_use]
+    pub fn faults(mut self, nemesis: Nemesis) -> Self {
+        self.duration = nemesis.end();
+        self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// How long the first phase lasts without a nemesis; ten seconds unless set.
+    #[must_use]
+    pub fn lasting(mut self, duration: Duration) -> Self {
+        self.duration = duration;
+        self
+    }
+
+    /// How long after healing the eventual properties may take; a minute unless set.
+    #[must_use]
+    pub fn within(mut self, span: Duration) -> Self {
+        self.within = span;
+        self
+    }
+
+    /// How many threads run seeds; as many as there are processors unless set. The report is the same for
+    /// any number.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// Holds after every event.
+    #[must_use]
+    pub fn always(self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
+        self.properties([Property::always(name, holds)])
+    }
+
+    /// Holds at some moment after everything healed, together with all other eventual properties.
+    #[must_use]
+    pub fn eventually_after_heal(
+        self,
+        name: &str,
+        holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a,
+    ) -> Self {
+        self.properties([Property::eventually_after_heal(name, holds)])
+    }
+
+    /// Holds at some moment under some seed: the sweep does get to where it matters.
+    #[must_use]
+    pub fn reachable(self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
+        self.properties([Property::reachable(name, holds)])
+    }
+
+    /// All of these hold when they say.
+    #[must_use]
+    pub fn properties(mut self, properties: impl IntoIterator<Item = Property<'a, M>>) -> Self {
+        self.properties.extend(properties);
+        self
+    }
+
+    fn those(&self, when: When) -> impl Iterator<Item = &Property<'a, M>> {
+        self.properties.iter().filter(move |property| property.when == when)
+    }
+
+    /// Runs the sweep.
+    ///
+    /// # Panics
+    /// If a property is violated, with the lowest failing seed and its story; if no seed reaches a
+    /// reachable property; if the scenario ignores its seed or is not a function of it.
+    #[track_caller]
+    pub fn run(mut self) {
+        let alone = std::env::var("NETSPLIT_SEED").ok();
+        if let Some(seed) = &alone {
+            let seed = seed.parse().unwrap_or_else(|_| panic!("NETSPLIT_SEED={seed}: expected a number"));
+            self.seeds = seed..seed + 1;
+            eprintln!("netsplit: seed {seed} alone\n{}", self.whole_story(seed));
+        }
+        let report = self.report();
+        if let Some(violation) = report.violation {
+            panic!("{violation}");
+        }
+        if alone.is_none()
+            && let Some(name) = report.unreached.first()
+        {
+            panic!("netsplit: no seed of {:?} reaches `{name}`", self.seeds);
+        }
+    }
+
+    /// Runs the sweep and says what it found.
+    ///
+    /// # Panics
+    /// If the range of seeds is empty, or the scenario ignores its seed or is not a function of it.
+    #[track_caller]
+    pub fn report(&self) -> Report {
+        assert!(!self.seeds.is_empty(), "check: the range of seeds {:?} is empty", self.seeds);
+        let next = AtomicU64::new(self.seeds.start);
+        let lowest = AtomicU64::new(u64::MAX);
+        let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(false)).collect();
+        let work = || {
+            loop {
+                // Seeds are taken in order, so all below a failing one are taken and will be finished.
+                let seed = next.fetch_add(1, Ordering::SeqCst);
+                if seed >= self.seeds.end || seed > lowest.load(Ordering::SeqCst) {
+                    return;
+                }
+                if self.run_seed(seed, &reached, |sim| sim.detach_all()).1.is_some() {
+                    lowest.fetch_min(seed, Ordering::SeqCst);
+                }
+            }
+        };
+        if self.threads == 1 {
+            work();
+        } else {
+            thread::scope(|scope| {
+                let workers: Vec<_> = (0..self.threads).map(|_| scope.spawn(work)).collect();
+                for worker in workers {
+                    worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                }
+            });
+        }
+        let failing = Some(lowest.into_inner()).filter(|seed| *seed != u64::MAX);
+        let unreached =
+            self.reachable.iter().zip(&reached).filter(|(_, reached)| !reached.load(Ordering::SeqCst));
+        Report {
+            seeds: self.seeds.end - self.seeds.start,
+            violation: failing.map(|seed| self.explain(seed)),
+            unreached: unreached.map(|(property, _)| property.name.clone()).collect(),
+        }
+    }
+
+    /// Runs a failing seed once more, and reads it.
+    #[track_caller]
+    fn explain(&self, seed: u64) -> Violation {
+        let mut observed = None;
+        let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(true)).collect();
+        let (run, failure) = self.run_seed(seed, &reached, |sim| {
+            sim.detach_all();
+            observed = Some((sim.observe(Story::default()), sim.observe_digest()));
+        });
+        let Some(failure) = failure else {
+            panic!(
+                "check: seed {seed} failed once and holds when it is run again: the scenario is not a \
+                 function of its seed"
+            );
+        };
+        let (plan, sim) = run.unwrap_or_default();
+        let (story, digest) = match (sim, observed) {
+            (Some(sim), Some((story, digest))) => {
+                (sim.observer(story).draw(), sim.observer(digest).to_string())
+            }
+            _ => Default::default(),
+        };
+        let Failure { property, how, time } = failure;
+        Violation { property, how, seed, time, plan, digest, story }
+    }
+
+    fn whole_story(&self, seed: u64) -> String {
+        let mut story = None;
+        let (run, _) = self.run_seed(seed, &[], |sim| story = Some(sim.observe(Story::whole())));
+        match (run, story) {
+            (Some((plan, Some(sim))), Some(story)) => format!("plan: {plan}\n{}", sim.observer(story).draw()),
+            _ => String::new(),
+        }
+    }
+
+    /// Runs one seed: the plan and the simulation as it ended, if it could be made, and what went wrong.
+    #[track_caller]
+    #[allow(clippy::type_complexity)]
+    fn run_seed(
+        &self,
+        seed: u64,
+        reached: &[AtomicBool],
+        prepare: impl FnOnce(&mut Simulation<M>),
+    ) -> (Option<(FaultPlan, Option<Simulation<M>>)>, Option<Failure>) {
+        let mut sim = match caught(|| (self.scenario)(seed)) {
+            Ok(sim) => sim,
+            Err(panic) => {
+                let property = "the scenario can be set up".to_string();
+                return (
+                    None,
+                    Some(Failure { property, how: format!("it panicked: {panic}"), time: Time::ZERO }),
+                );
+            }
+        };
+        let actual = sim.seed();
+        assert!(
+            actual == seed,
+            "check: given seed {seed}, the scenario made a simulation with seed {actual}; pass the seed on \
+             to Simulation::new"
+        );
+        prepare(&mut sim);
+        let targets: Vec<NodeId> = sim.world().ids().filter(|id| !sim.world().is_client(*id)).collect();
+        let plan = match &self.nemesis {
+            Some(nemesis) => nemesis.draw(&Random::new(seed), &targets),
+            None => FaultPlan::default(),
+        };
+        sim.schedule_plan(&plan);
+        let outcome = caught(|| self.phases(&mut sim, reached));
+        let failure = outcome.unwrap_or_else(|panic| {
+            Some(Failure { property: "nothing panics".to_string(), how: panic, time: sim.now() })
+        });
+        (Some((plan, Some(sim))), failure)
+    }
+
+    fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
+        let end = Time::ZERO + self.duration;
+        while sim.step_before(end) {
+            if let Some(failure) = self.judge(sim, reached) {
+                return Some(failure);
+            }
+        }
+        sim.heal_everything();
+        let deadline = sim.now().max(end) + self.within;
+        loop {
+            if let Some(failure) = self.judge(sim, reached) {
+                return Some(failure);
+            }
+            let open = self.those(When::EventuallyAfterHeal).find(|property| !property.holds(sim.world()))?;
+            if !sim.step_before(deadline) {
+                let why = match sim.is_at_rest() {
+                    true => "it does not hold, and nothing is pending".to_string(),
+                    false => format!("it does not hold within {:?} of healing", self.within),
+                };
+                return Some(Failure { property: open.name.clone(), how: why, time: sim.now() });
+            }
+        }
+    }
+
+    fn judge(&self, sim: &Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
+        for (property, reached) in self.those(When::Reachable).zip(reached) {
+            if !reached.load(Ordering::Relaxed) && property.holds(sim.world()) {
+                reached.store(true, Ordering::SeqCst);
+            }
+        }
+        let broken = self.those(When::Always).find(|property| !property.holds(sim.world()))?;
+        let how = "it does not hold after this event".to_string();
+        Some(Failure { property: broken.name.clone(), how, time: sim.now() })
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation { property, how, seed, time, plan, digest, story } = self;
+        let current = thread::current();
+        let test = current.name().filter(|name| *name != "main").unwrap_or("NAME_OF_THIS_TEST");
+        writeln!(f, "netsplit: `{property}` is violated: {how}")?;
+        writeln!(f, "  seed    {seed}, the lowest that fails (engine {})", crate::ENGINE)?;
+        writeln!(f, "  time    {time}")?;
+        writeln!(
+            f,
+            "  plan    {}",
+            if plan.is_empty() { "no faults".to_string() } else { plan.to_string() }
+        )?;
+        writeln!(f, "  digest  {digest}")?;
+        writeln!(f, "  the last exchanges:\n{story}")?;
+        write!(f, "  replay  NETSPLIT_SEED={seed} cargo test {test}")
+    }
+}

@@ -1,0 +1,235 @@
+//! Measures of a run, made from its records: what became of the clients' operations and how long they
+//! took, and what the nodes sent, lost and synced.
+
+use crate::fault::Fault;
+use crate::node::NodeId;
+use crate::process::Outcome;
+use crate::record::{Observer, Record, What, kind_of};
+use crate::time::Time;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+/// One operation of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Who invoked it.
+    pub client: NodeId,
+    /// When.
+    pub invoked: Time,
+    /// When the client knew what became of it, and what; none if it never did.
+    pub responded: Option<(Time, Outcome)>,
+}
+
+impl Operation {
+    /// How long it took, if it took place.
+    pub fn latency(&self) -> Option<Duration> {
+        match self.responded {
+            Some((at, Outcome::Ok)) => Some(at - self.invoked),
+            _ => None,
+        }
+    }
+}
+
+/// A stretch of time in which something was wrong, from the fault to its repair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Band {
+    /// What was wrong: `crash replica-0`.
+    pub label: String,
+    /// From the fault on.
+    pub from: Time,
+    /// To the repair; none if it never came.
+    pub to: Option<Time>,
+}
+
+/// An observer that keeps every operation, and counts messages and writes.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    names: BTreeMap<NodeId, String>,
+    clients: Vec<NodeId>,
+    operations: Vec<Operation>,
+    open: BTreeMap<(NodeId, u64), usize>,
+    bands: Vec<Band>,
+    sent: BTreeMap<String, u64>,
+    dropped: u64,
+    delivered: u64,
+    syncs: u64,
+    synced_writes: u64,
+}
+
+impl Metrics {
+    /// Every operation, in the order of invocation.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// When something was wrong, in the order of beginning.
+    pub fn bands(&self) -> &[Band] {
+        &self.bands
+    }
+
+    /// How many messages the nodes of the system sent, by kind. What a client sends and receives is not
+    /// counted.
+    pub fn sent_by_kind(&self) -> &BTreeMap<String, u64> {
+        &self.sent
+    }
+
+    /// How many messages the nodes of the system sent.
+    pub fn sent(&self) -> u64 {
+        self.sent.values().sum()
+    }
+
+    /// How many messages arrived, clients included.
+    pub fn delivered(&self) -> u64 {
+        self.delivered
+    }
+
+    /// How many messages did not arrive, whatever the reason, clients included.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How often a node waited until its writes were durable: the stable writes of the literature.
+    pub fn syncs(&self) -> u64 {
+        self.syncs
+    }
+
+    /// How many writes those waited for.
+    pub fn synced_writes(&self) -> u64 {
+        self.synced_writes
+    }
+
+    /// How many operations ended so.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.operations.iter().filter(|o| o.responded.is_some_and(|(_, ended)| ended == outcome)).count()
+    }
+
+    /// The latencies of the operations that took place, shortest first.
+    pub fn latencies(&self) -> Vec<Duration> {
+        let mut latencies: Vec<Duration> = self.operations.iter().filter_map(Operation::latency).collect();
+        latencies.sort_unstable();
+        latencies
+    }
+
+    /// The share of operations that took place, by the window of time in which they were invoked. A
+    /// window without operations is left out, and so are operations that are open at the end.
+    ///
+    /// # Panics
+    /// If `window` is zero.
+    pub fn availability(&self, window: Duration) -> Vec<(Time, f64)> {
+        assert!(!window.is_zero(), "availability: the window is not empty");
+        let width = crate::time::nanoseconds_of(window);
+        let mut windows: BTreeMap<u64, (u32, u32)> = BTreeMap::new();
+        for operation in &self.operations {
+            let Some((_, outcome)) = operation.responded else { continue };
+            let (ok, all) = windows.entry(operation.invoked.as_nanoseconds() / width).or_default();
+            *ok += u32::from(outcome == Outcome::Ok);
+            *all += 1;
+        }
+        let share = |(index, (ok, all)): (u64, (u32, u32))| {
+            (Time::from_nanoseconds(index * width), f64::from(ok) / f64::from(all))
+        };
+        windows.into_iter().map(share).collect()
+    }
+
+    fn fault(&mut self, time: Time, fault: &Fault) {
+        let name = |node: &NodeId| self.names[node].clone();
+        let begins = |label: String| Band { label, from: time, to: None };
+        let ends = match fault {
+            Fault::Partition(_) => {
+                self.bands.push(begins("partition".to_string()));
+                return;
+            }
+            Fault::Crash(node) => {
+                let label = format!("crash {}", name(node));
+                self.bands.push(begins(label));
+                return;
+            }
+            Fault::Pause(node) => {
+                let label = format!("pause {}", name(node));
+                self.bands.push(begins(label));
+                return;
+            }
+            Fault::Heal => "partition".to_string(),
+            Fault::Restart(node) => format!("crash {}", name(node)),
+            Fault::Resume(node) => format!("pause {}", name(node)),
+        };
+        for band in self.bands.iter_mut().filter(|band| band.to.is_none() && band.label == ends) {
+            band.to = Some(time);
+        }
+    }
+}
+
+/// The value at or below which a share `rank` (0 to 1) of the sorted values lies, by the nearest rank;
+/// none if there are none.
+pub fn percentile<T: Copy>(sorted: &[T], rank: f64) -> Option<T> {
+    let nearest = (rank * sorted.len() as f64).ceil().max(1.0) as usize;
+    sorted.get(nearest - 1).or(sorted.last()).copied()
+}
+
+impl<M: Debug> Observer<M> for Metrics {
+    fn observe(&mut self, record: Record<'_, M>) {
+        match record.what {
+            What::Added { node, name, client } => {
+                self.names.insert(node, name.to_string());
+                if client {
+                    self.clients.push(node);
+                }
+            }
+            What::Sent { address, message } => {
+                let of_client = |node| self.clients.binary_search(&node).is_ok();
+                if !of_client(address.from) && !of_client(address.to) {
+                    *self.sent.entry(kind_of(message)).or_default() += 1;
+                }
+            }
+            What::Dropped { .. } => self.dropped += 1,
+            What::Delivered { .. } => self.delivered += 1,
+            What::Syncing { writes, .. } => {
+                self.syncs += 1;
+                self.synced_writes += writes as u64;
+            }
+            What::Fault { fault, .. } => self.fault(record.time, fault),
+            What::Invoked { client, operation, .. } => {
+                self.open.insert((client, operation), self.operations.len());
+                self.operations.push(Operation { client, invoked: record.time, responded: None });
+            }
+            What::Responded { client, operation, outcome, .. } => {
+                // A late response is in the trace, and changes no outcome.
+                if let Some(at) = self.open.remove(&(client, operation)) {
+                    self.operations[at].responded = Some((record.time, outcome));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::milliseconds;
+
+    #[test]
+    fn a_percentile_is_the_nearest_rank() {
+        let sorted = [10, 20, 30, 40];
+        assert_eq!(percentile(&sorted, 0.5), Some(20));
+        assert_eq!(percentile(&sorted, 0.51), Some(30));
+        assert_eq!(percentile(&sorted, 1.0), Some(40));
+        assert_eq!(percentile(&sorted, 0.0), Some(10));
+        assert_eq!(percentile::<u8>(&[], 0.5), None);
+    }
+
+    #[test]
+    fn availability_counts_unknown_operations_as_not_available() {
+        let operation = |at: u64, outcome| Operation {
+            client: NodeId::new(0),
+            invoked: Time::ZERO + milliseconds(at),
+            responded: Some((Time::ZERO + milliseconds(at + 1), outcome)),
+        };
+        let operations =
+            vec![operation(0, Outcome::Ok), operation(5, Outcome::Unknown), operation(25, Outcome::Ok)];
+        let metrics = Metrics { operations, ..Metrics::default() };
+        let windows = metrics.availability(milliseconds(10));
+        assert_eq!(windows, [(Time::ZERO, 0.5), (Time::ZERO + milliseconds(20), 1.0)]);
+    }
+}

@@ -1,0 +1,91 @@
+//! How a model presents itself, so that the command can list, run, and set it up from data.
+
+use crate::distribution::{Distribution, constant};
+use crate::network::{Link, Network};
+use crate::process::Value;
+use crate::property::Property;
+use crate::simulation::Simulation;
+use crate::time::milliseconds;
+use crate::topology::Topology;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+
+/// A model: its parameters, and how a simulation is made of them.
+pub trait Model: Send + Sync + 'static {
+    /// What its nodes send each other.
+    type Message: Value;
+
+    /// Its parameters. Field names are the names a user types; a `Duration` field carries
+    /// `#[serde(with = "netsplit::time::span")]` and so a unit.
+    type Parameters: Serialize + DeserializeOwned + Default;
+
+    /// The name a user types: `multi-paxos`.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in one line.
+    fn about(&self) -> &'static str;
+
+    /// What each parameter means, by name: every field of `Parameters`, once, in order.
+    fn help(&self) -> &'static [(&'static str, &'static str)];
+
+    /// The simulation for these parameters. It begins with `setup.simulation(seed)`, which has the
+    /// network as the user wants it.
+    ///
+    /// # Errors
+    /// If a parameter is out of range: which, and what was expected.
+    fn simulation(
+        &self,
+        parameters: &Self::Parameters,
+        setup: &Setup,
+        seed: u64,
+    ) -> Result<Simulation<Self::Message>, String>;
+
+    /// What must hold of it, whatever the network does.
+    fn properties(&self) -> Vec<Property<'static, Self::Message>>;
+}
+
+/// The surroundings of a model: network, regions and storage.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Every link that no region decides.
+    pub link: Link,
+    /// Regions and the time between them.
+    pub topology: Option<Topology>,
+    /// The regions of the nodes of each role, in turn.
+    pub placement: BTreeMap<String, Vec<String>>,
+    /// How long a sync takes.
+    pub sync_latency: Distribution,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup {
+            link: Link::default(),
+            topology: None,
+            placement: BTreeMap::new(),
+            sync_latency: constant(milliseconds(1)),
+        }
+    }
+}
+
+impl Setup {
+    /// An empty simulation in these surroundings.
+    ///
+    /// # Panics
+    /// If a role is placed in a region that the topology does not have, or without a topology.
+    #[track_caller]
+    pub fn simulation<M: Value>(&self, seed: u64) -> Simulation<M> {
+        let mut sim = Simulation::new(seed);
+        sim.set_sync_latency(self.sync_latency.clone());
+        let network: &mut Network = sim.network_mut();
+        *network.default_link_mut() = self.link.clone();
+        if let Some(topology) = &self.topology {
+            network.set_topology(topology.clone());
+        }
+        for (role, regions) in &self.placement {
+            network.place_role(role, regions);
+        }
+        sim
+    }
+}

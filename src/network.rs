@@ -1,0 +1,321 @@
+//! The simulated network: what a link does to a message. It knows links and regions, not processes.
+//!
+//! A message's *address* is its link and its number on it, `n3>n1#4`: the fourth message from n3 to n1.
+//! Its random numbers are a function of (seed, address, slot); its fate is those numbers applied to the
+//! link as it is when the message is sent.
+
+use crate::distribution::{Distribution, uniform};
+use crate::node::{NodeId, ParseNodeError};
+use crate::time::milliseconds;
+use crate::topology::Topology;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A message's name: its link, and its number among the messages sent on it, counted from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The message's number on its link.
+    pub number: u64,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}>{}#{}", self.from, self.to, self.number))
+    }
+}
+
+/// Why a text is not a message's address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a message: expected sender, receiver and number, such as n3>n1#4")]
+pub struct ParseAddressError(String);
+
+impl FromStr for Address {
+    type Err = ParseAddressError;
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        let error = || ParseAddressError(text.to_string());
+        let node = |name: &str| name.parse().map_err(|_: ParseNodeError| error());
+        let (link, number) = text.split_once('#').ok_or_else(error)?;
+        let (from, to) = link.split_once('>').ok_or_else(error)?;
+        let number = number.parse().map_err(|_| error())?;
+        Ok(Address { from: node(from)?, to: node(to)?, number })
+    }
+}
+
+/// A probability, compared with 64-bit random numbers without rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Probability(f64);
+
+/// Why a number is not a probability.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0} is not a probability: expected a number from 0 to 1")]
+pub struct ProbabilityError(f64);
+
+impl Probability {
+    /// Never.
+    pub const ZERO: Probability = Probability(0.0);
+
+    /// True for this share of all numbers.
+    #[inline]
+    pub(crate) fn holds_for(self, number: u64) -> bool {
+        // Scaling by a power of two is exact, and the cast keeps all of it.
+        u128::from(number) < (self.0 * 18_446_744_073_709_551_616.0) as u128
+    }
+}
+
+impl TryFrom<f64> for Probability {
+    type Error = ProbabilityError;
+    fn try_from(number: f64) -> Result<Self, ProbabilityError> {
+        if (0.0..=1.0).contains(&number) { Ok(Probability(number)) } else { Err(ProbabilityError(number)) }
+    }
+}
+
+impl From<Probability> for f64 {
+    fn from(probability: Probability) -> f64 {
+        probability.0
+    }
+}
+
+/// What one direction between two nodes does to messages.
+///
+/// The default delays by 1 ms to 10 ms, every span equally likely, so that messages overtake each other,
+/// and neither loses nor duplicates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Link {
+    /// From sending to arrival.
+    pub delay: Distribution,
+    /// How likely a message is lost.
+    pub loss_probability: Probability,
+    /// How likely a message that is not lost arrives twice, the copy with a delay of its own.
+    pub duplication_probability: Probability,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Link {
+            delay: uniform(milliseconds(1)..=milliseconds(10)),
+            loss_probability: Probability::ZERO,
+            duplication_probability: Probability::ZERO,
+        }
+    }
+}
+
+/// What becomes of a message that no partition cuts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Lost,
+    Arrives { after: Duration, copy_after: Option<Duration> },
+}
+
+/// The random numbers of one message. The slots are fixed, so that a link that starts to duplicate does
+/// not change which messages it loses.
+pub(crate) trait Numbers {
+    /// Block 0: loss, delay. Block 1: duplication, the copy's delay. (Block 2 is kept for corruption.)
+    fn block(&self, block: u64) -> [u64; 2];
+}
+
+/// All links.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    default_link: Link,
+    links: BTreeMap<(NodeId, NodeId), Link>,
+    topology: Option<Topology>,
+    /// The region of each node, as an index into the topology.
+    regions: BTreeMap<NodeId, usize>,
+    /// The regions of the nodes of a role, in turn.
+    roles: BTreeMap<String, Vec<usize>>,
+}
+
+impl Network {
+    /// The link used where no other is set.
+    pub fn default_link_mut(&mut self) -> &mut Link {
+        &mut self.default_link
+    }
+
+    /// Sets the link from `from` to `to`, that direction only. It wins over regions.
+    pub fn set_link(&mut self, from: impl Into<NodeId>, to: impl Into<NodeId>, link: Link) {
+        self.links.insert((from.into(), to.into()), link);
+    }
+
+    /// Places nodes in regions from now on, with [`Network::place`]. Between placed nodes the delay is
+    /// the topology's; loss and duplication are the default link's.
+    pub fn set_topology(&mut self, topology: Topology) {
+        self.regions.clear();
+        self.roles.clear();
+        self.topology = Some(topology);
+    }
+
+    /// Puts `node` into `region`.
+    ///
+    /// # Panics
+    /// If no topology is set or it has no such region.
+    #[track_caller]
+    pub fn place(&mut self, node: impl Into<NodeId>, region: &str) {
+        let index = self.region_index(region);
+        self.regions.insert(node.into(), index);
+    }
+
+    /// Puts the nodes of `role` that are added from now on into `regions`, one after the other and round
+    /// again.
+    ///
+    /// # Panics
+    /// If no topology is set, it has no such region, or `regions` is empty.
+    #[track_caller]
+    pub fn place_role(&mut self, role: &str, regions: &[impl AsRef<str>]) {
+        assert!(!regions.is_empty(), "role `{role}` is placed in no region");
+        let regions = regions.iter().map(|region| self.region_index(region.as_ref())).collect();
+        self.roles.insert(role.to_string(), regions);
+    }
+
+    /// Places a new node where its role says.
+    pub(crate) fn place_by_role(&mut self, node: NodeId, role: &str, index: usize) {
+        if let Some(regions) = self.roles.get(role) {
+            self.regions.insert(node, regions[index % regions.len()]);
+        }
+    }
+
+    #[track_caller]
+    fn region_index(&self, region: &str) -> usize {
+        let topology = self.topology.as_ref().expect("a topology is set before nodes are placed");
+        let known = || topology.regions().join(", ");
+        topology
+            .find(region)
+            .unwrap_or_else(|| panic!("there is no region `{region}`: there are {}", known()))
+    }
+
+    /// The region that `node` was placed in.
+    pub fn region(&self, node: impl Into<NodeId>) -> Option<&str> {
+        let index = *self.regions.get(&node.into())?;
+        Some(&self.topology.as_ref()?.regions()[index])
+    }
+
+    pub(crate) fn fate(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
+        let own = if self.links.is_empty() { None } else { self.links.get(&(from, to)) };
+        let link = own.unwrap_or(&self.default_link);
+        let [loss, delay] = numbers.block(0);
+        if link.loss_probability.holds_for(loss) {
+            return Fate::Lost;
+        }
+        let delay_for = |number| match (&self.topology, own) {
+            (Some(topology), None) => self.delay_by_region(topology, from, to, number),
+            _ => link.delay.sample(number),
+        };
+        let copy_after = (link.duplication_probability != Probability::ZERO)
+            .then(|| numbers.block(1))
+            .filter(|[duplication, _]| link.duplication_probability.holds_for(*duplication))
+            .map(|[_, copy_delay]| delay_for(copy_delay));
+        Fate::Arrives { after: delay_for(delay), copy_after }
+    }
+
+    fn delay_by_region(&self, topology: &Topology, from: NodeId, to: NodeId, number: u64) -> Duration {
+        match (self.regions.get(&from), self.regions.get(&to)) {
+            (Some(&from), Some(&to)) => topology.delay(from, to, number),
+            _ => self.default_link.delay.sample(number),
+        }
+    }
+}
+
+/// How many receivers a sender numbers one by one.
+const OWN_COUNTERS: usize = 64;
+
+/// One sender's message numbers. Beyond [`OWN_COUNTERS`] receivers the others share a counter: their
+/// numbers are still unique on each link, and a node that talks to a hundred thousand others stays small.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    own: Vec<(NodeId, u64)>,
+    shared: u64,
+}
+
+impl Counters {
+    pub(crate) fn next(&mut self, to: NodeId) -> u64 {
+        if let Some((_, count)) = self.own.iter_mut().find(|(known, _)| *known == to) {
+            *count += 1;
+            return *count;
+        }
+        if self.own.len() < OWN_COUNTERS {
+            self.own.push((to, 1));
+            return 1;
+        }
+        self.shared += 1;
+        self.shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed([[u64; 2]; 2]);
+    impl Numbers for Fixed {
+        fn block(&self, block: u64) -> [u64; 2] {
+            self.0[block as usize]
+        }
+    }
+
+    fn ends() -> (NodeId, NodeId) {
+        (NodeId::new(0), NodeId::new(1))
+    }
+
+    #[test]
+    fn a_probability_is_exact_at_both_ends() {
+        let probability = |p: f64| Probability::try_from(p).expect("in range");
+        assert!(!probability(0.0).holds_for(0));
+        assert!(probability(1.0).holds_for(u64::MAX));
+        assert!(probability(0.5).holds_for(u64::MAX / 2));
+        assert!(!probability(0.5).holds_for(u64::MAX / 2 + 1));
+        for outside in [-0.1, 1.1, f64::NAN] {
+            assert!(Probability::try_from(outside).is_err());
+        }
+    }
+
+    #[test]
+    fn turning_duplication_on_changes_neither_loss_nor_delay() {
+        let (from, to) = ends();
+        let mut network = Network::default();
+        let numbers = Fixed([[1 << 63, 1 << 63], [0, 0]]);
+        let Fate::Arrives { after, copy_after: None } = network.fate(from, to, &numbers) else { panic!() };
+        network.default_link_mut().duplication_probability = Probability(0.1);
+        let copied = Fate::Arrives { after, copy_after: Some(milliseconds(1)) };
+        assert_eq!(network.fate(from, to, &numbers), copied);
+    }
+
+    #[test]
+    fn a_link_is_directed() {
+        let (from, to) = ends();
+        let mut network = Network::default();
+        network.set_link(from, to, Link { loss_probability: Probability(1.0), ..Link::default() });
+        let numbers = Fixed([[0, 0], [0, 0]]);
+        assert_eq!(network.fate(from, to, &numbers), Fate::Lost);
+        assert!(matches!(network.fate(to, from, &numbers), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn addresses_stay_unique_beyond_the_fan_out_that_is_counted_one_by_one() {
+        let mut counters = Counters::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..3 {
+            for to in 0..200 {
+                assert!(seen.insert((to, counters.next(NodeId::new(to)))));
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_is_written() {
+        let (from, to) = ends();
+        let address = Address { from, to, number: 4 };
+        assert_eq!(address.to_string(), "n0>n1#4");
+        assert_eq!("n0>n1#4".parse(), Ok(address));
+        for text in ["n0>n1", "n0#4", "0>1#4", "n0>n1#x"] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+}

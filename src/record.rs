@@ -1,0 +1,150 @@
+//! Records: typed trace events, streamed to observers as they happen.
+//!
+//! Everything downstream of a run reads records and never the world: metrics, histories, digests,
+//! drawings, exports. Nothing is recorded that no observer asked for.
+
+use crate::fault::Fault;
+use crate::network::Address;
+use crate::node::NodeId;
+use crate::process::{AnyValue, Outcome};
+use crate::time::Time;
+use std::any::Any;
+use std::fmt::{self, Debug, Write};
+use std::hash::{Hash, Hasher};
+
+/// Something that happened, and when.
+#[derive(Debug)]
+pub struct Record<'a, M> {
+    /// When.
+    pub time: Time,
+    /// What.
+    pub what: What<'a, M>,
+}
+
+/// What happened. `copy` says that it is the second arrival of a duplicated message.
+#[derive(Debug)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "the fields are named by what they are")]
+pub enum What<'a, M> {
+    /// A node is part of the simulation. An observer that is attached later hears of the nodes there are.
+    Added { node: NodeId, name: &'a str, client: bool },
+    /// A node has started.
+    Started { node: NodeId },
+    /// A message was sent.
+    Sent { address: Address, message: &'a M },
+    /// The network will deliver a message twice.
+    Duplicated { address: Address },
+    /// A message will not arrive.
+    Dropped { address: Address, copy: bool, message: &'a M, reason: DropReason },
+    /// A message, or its copy, has arrived.
+    Delivered { address: Address, copy: bool, message: &'a M },
+    /// A timer went off.
+    Fired { node: NodeId, timer: &'a dyn AnyValue },
+    /// A node waits until this many writes are durable.
+    Syncing { node: NodeId, writes: usize },
+    /// The writes a node waited for are durable.
+    Synced { node: NodeId },
+    /// A fault was applied; a crash lost this many writes.
+    Fault { fault: &'a Fault, lost_writes: usize },
+    /// A process said something.
+    Noted { node: NodeId, text: &'a str },
+    /// A client invoked an operation.
+    Invoked { client: NodeId, operation: u64, value: &'a dyn AnyValue },
+    /// A client knows what became of its operation.
+    Responded { client: NodeId, operation: u64, outcome: Outcome, value: &'a dyn AnyValue },
+}
+
+/// Why a message does not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// The link lost it.
+    Loss,
+    /// A partition cut the link when it was sent or when it was to arrive.
+    Partition,
+    /// The receiver was crashed.
+    Crash,
+    /// An edit lost it.
+    Edit,
+}
+
+impl<M> Clone for Record<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<M> Copy for Record<'_, M> {}
+impl<M> Clone for What<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<M> Copy for What<'_, M> {}
+
+/// Canonical: what a digest is made of.
+impl<M: Hash> Hash for Record<'_, M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.time.hash(state);
+        std::mem::discriminant(&self.what).hash(state);
+        match self.what {
+            What::Added { node, name, client } => (node, name, client).hash(state),
+            What::Started { node } | What::Synced { node } => node.hash(state),
+            What::Sent { address, message } => (address, message).hash(state),
+            What::Duplicated { address } => address.hash(state),
+            What::Dropped { address, copy, message, reason } => {
+                (address, copy, message, reason).hash(state);
+            }
+            What::Delivered { address, copy, message } => (address, copy, message).hash(state),
+            What::Fired { node, timer } => (node, timer.fingerprint()).hash(state),
+            What::Syncing { node, writes } => (node, writes).hash(state),
+            What::Fault { fault, lost_writes } => (fault, lost_writes).hash(state),
+            What::Noted { node, text } => (node, text).hash(state),
+            What::Invoked { client, operation, value } => {
+                (client, operation, value.fingerprint()).hash(state);
+            }
+            What::Responded { client, operation, outcome, value } => {
+                (client, operation, outcome, value.fingerprint()).hash(state);
+            }
+        }
+    }
+}
+
+/// Reads the records of a run, each once, in order.
+pub trait Observer<M>: Any {
+    /// Reads one record.
+    fn observe(&mut self, record: Record<'_, M>);
+}
+
+/// The kind of a message: the first word of its `Debug`, without formatting the rest.
+pub fn kind_of(message: &impl Debug) -> String {
+    struct FirstWord(String);
+    impl Write for FirstWord {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+            self.0.push_str(&text[..end]);
+            if end < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut word = FirstWord(String::new());
+    // The error is how it stops.
+    let _ = write!(word, "{message:?}");
+    word.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_a_message_is_the_first_word_of_its_debug() {
+        #[derive(Debug)]
+        #[allow(dead_code)]
+        enum Message {
+            Prepare { ballot: u8 },
+            Accepted(u8),
+            Stop,
+        }
+        let kinds =
+            [Message::Prepare { ballot: 1 }, Message::Accepted(1), Message::Stop].map(|m| kind_of(&m));
+        assert_eq!(kinds, ["Prepare", "Accepted", "Stop"]);
+    }
+}

@@ -1,0 +1,603 @@
+//! The timed driver: one seed, one run.
+//!
+//! This file is what a scenario's author calls; `driver.rs` beside it is what happens between two calls.
+
+mod driver;
+
+use crate::digest::Digest;
+use crate::distribution::{Distribution, constant};
+use crate::fault::{Edit, Fault, FaultPlan};
+use crate::network::{Address, Counters, Link, Network, Probability};
+use crate::node::{Handle, NodeId, Nodes};
+use crate::process::{Context, Effect, Process, Value};
+use crate::random::Random;
+use crate::record::{Observer, Record, What};
+use crate::scheduler::{self, Scheduler};
+use crate::story::Story;
+use crate::time::{Time, milliseconds};
+use crate::world::{Partition, World};
+use driver::Pending;
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::marker::PhantomData;
+use std::ops::Index;
+use std::time::Duration;
+
+/// A run in the making: nodes, network, faults and the clock.
+///
+/// A run is a function of what the scenario does and of the seed. See the
+/// [crate documentation](crate) for a first example.
+pub struct Simulation<M: Value> {
+    random: Random,
+    world: World<M>,
+    network: Network,
+    sync_latency: Distribution,
+    scheduler: Scheduler<Pending<M>>,
+    /// Events of nodes that became ready, due now, before anything in the scheduler.
+    ready: VecDeque<Pending<M>>,
+    agendas: Vec<Agenda<M>>,
+    edits: BTreeMap<Address, Edit>,
+    stale: Vec<Edit>,
+    now: Time,
+    step_limit: u64,
+    observers: Vec<Box<dyn AnyObserver<M>>>,
+    effects: Vec<Effect<M>>,
+}
+
+/// What the driver keeps for one node.
+struct Agenda<M> {
+    timers: Vec<Option<scheduler::Handle>>,
+    /// The start or the sync that the node waits for.
+    awaited: Option<scheduler::Handle>,
+    /// Events that came while the node was paused or waited for a sync, oldest first.
+    waiting: VecDeque<Pending<M>>,
+    counters: Counters,
+    draws: u64,
+    storage_draws: u64,
+}
+
+impl<M> Agenda<M> {
+    fn new() -> Self {
+        Agenda {
+            timers: Vec::new(),
+            awaited: None,
+            waiting: VecDeque::new(),
+            counters: Counters::default(),
+            draws: 0,
+            storage_draws: 0,
+        }
+    }
+}
+
+/// An observer that can be asked for again by its type.
+trait AnyObserver<M>: Observer<M> {
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<M, O: Observer<M>> AnyObserver<M> for O {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// An attached observer; the key for [`Simulation::observer`].
+pub struct Observed<O> {
+    index: usize,
+    observer: PhantomData<fn() -> O>,
+}
+
+impl<O> Clone for Observed<O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<O> Copy for Observed<O> {}
+
+/// The process of a client that the scenario speaks for: it keeps what it receives.
+#[derive(Clone, Debug, Hash)]
+pub struct Mailbox<M> {
+    received: Vec<M>,
+}
+
+impl<M: Value> Process for Mailbox<M> {
+    type Message = M;
+    type Timer = ();
+    fn on_message(&mut self, _: NodeId, message: M, _: &mut Context<Self>) {
+        self.received.push(message);
+    }
+}
+
+/// How many events [`Simulation::run`] handles before it gives up.
+const STEP_LIMIT: u64 = 10_000_000;
+
+impl<M: Value> Simulation<M> {
+    /// An empty simulation whose every random number belongs to `seed`.
+    pub fn new(seed: u64) -> Self {
+        let mut sim = Simulation {
+            random: Random::new(seed),
+            world: World::new(),
+            network: Network::default(),
+            sync_latency: constant(milliseconds(1)),
+            scheduler: Scheduler::new(),
+            ready: VecDeque::new(),
+            agendas: Vec::new(),
+            edits: BTreeMap::new(),
+            stale: Vec::new(),
+            now: Time::ZERO,
+            step_limit: STEP_LIMIT,
+            observers: Vec::new(),
+            effects: Vec::new(),
+        };
+        // The first observer tells the story of a test that fails.
+        sim.observe(Story::default());
+        sim
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.random.seed()
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The state of all nodes.
+    pub fn world(&self) -> &World<M> {
+        &self.world
+    }
+
+    // ---- Nodes ----
+
+    /// Adds a node that runs `process`. It starts when the simulation next runs.
+    pub fn add<P: Process<Message = M>>(&mut self, name: &str, process: P) -> Handle<P> {
+        self.add_node(name, None, false, process)
+    }
+
+    /// Adds `count` nodes `role-0`, `role-1`, ... Each is made by `make` from its own id and the ids of
+    /// all of them.
+    pub fn add_group<P: Process<Message = M>>(
+        &mut self,
+        role: &str,
+        count: usize,
+        make: impl FnMut(NodeId, &[NodeId]) -> P,
+    ) -> Vec<Handle<P>> {
+        self.add_nodes(role, count, false, make)
+    }
+
+    /// Adds a client: a node outside of the system under test, whose part the scenario plays with
+    /// [`send`](Simulation::send) and [`received`](Simulation::received).
+    pub fn add_client(&mut self, name: &str) -> Handle<Mailbox<M>> {
+        self.add_node(name, None, true, Mailbox { received: Vec::new() })
+    }
+
+    /// Adds a group of clients that run a process of their own. No nemesis touches them.
+    pub fn add_clients<P: Process<Message = M>>(
+        &mut self,
+        role: &str,
+        count: usize,
+        make: impl FnMut(NodeId, &[NodeId]) -> P,
+    ) -> Vec<Handle<P>> {
+        self.add_nodes(role, count, true, make)
+    }
+
+    fn add_nodes<P: Process<Message = M>>(
+        &mut self,
+        role: &str,
+        count: usize,
+        client: bool,
+        mut make: impl FnMut(NodeId, &[NodeId]) -> P,
+    ) -> Vec<Handle<P>> {
+        let first = self.agendas.len();
+        let earlier = self.world.role(role).count();
+        let all: Vec<NodeId> = (first..first + count).map(NodeId::new).collect();
+        let add = |(at, &id)| self.add_node(role, Some(earlier + at), client, make(id, &all));
+        all.iter().enumerate().map(add).collect()
+    }
+
+    fn add_node<P: Process<Message = M>>(
+        &mut self,
+        role: &str,
+        index: Option<usize>,
+        client: bool,
+        process: P,
+    ) -> Handle<P> {
+        let place = index.unwrap_or_else(|| self.world.role(role).count());
+        let handle = self.world.add(role, index, client, process);
+        self.network.place_by_role(handle.id(), role, place);
+        let start = self.scheduler.schedule(self.now, Pending::Start(handle.id()));
+        self.agendas.push(Agenda { awaited: Some(start), ..Agenda::new() });
+        let record = Self::added(self.now, &self.world, handle.id());
+        Self::tell(&mut self.observers, record);
+        handle
+    }
+
+    // ---- Network and storage ----
+
+    /// The network, to change it.
+    pub fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Delays every message on links that have no setting of their own.
+    pub fn set_delay(&mut self, delay: impl Into<Distribution>) {
+        self.network.default_link_mut().delay = delay.into();
+    }
+
+    /// Loses each message with this probability, on links that have no setting of their own.
+    ///
+    /// # Panics
+    /// If it is not between 0 and 1.
+    #[track_caller]
+    pub fn set_loss(&mut self, probability: f64) {
+        self.network.default_link_mut().loss_probability = checked(probability);
+    }
+
+    /// Duplicates each message with this probability, on links that have no setting of their own.
+    ///
+    /// # Panics
+    /// If it is not between 0 and 1.
+    #[track_caller]
+    pub fn set_duplication(&mut self, probability: f64) {
+        self.network.default_link_mut().duplication_probability = checked(probability);
+    }
+
+    /// Sets the links from each of `from` to each of `to`, in that direction.
+    pub fn set_links(&mut self, from: impl Nodes, to: impl Nodes, link: &Link) {
+        for from in from.ids() {
+            for to in to.ids() {
+                self.network.set_link(from, to, link.clone());
+            }
+        }
+    }
+
+    /// How long a sync takes. One millisecond unless set.
+    pub fn set_sync_latency(&mut self, latency: impl Into<Distribution>) {
+        self.sync_latency = latency.into();
+    }
+
+    // ---- Messages ----
+
+    /// Sends a message from `from`, now.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn send(&mut self, from: impl Into<NodeId>, to: impl Into<NodeId>, message: M) {
+        let (from, to) = (from.into(), to.into());
+        self.expect(from);
+        self.expect(to);
+        self.transmit(from, to, message);
+    }
+
+    /// What a client has received, oldest first.
+    pub fn received(&self, client: Handle<Mailbox<M>>) -> &[M] {
+        &self[client].received
+    }
+
+    /// Overrides the fate of one message that is yet to be sent.
+    pub fn edit(&mut self, edit: Edit) {
+        self.edits.insert(edit.address, edit);
+    }
+
+    /// Edits that touched nothing: those whose message was of another kind, and those whose message has
+    /// not been sent.
+    pub fn inert_edits(&self) -> impl Iterator<Item = &Edit> {
+        self.stale.iter().chain(self.edits.values())
+    }
+
+    // ---- Faults ----
+
+    /// Cuts all links between the nodes of `a` and the nodes of `b`, both ways, until [`heal`](Self::heal).
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn partition(&mut self, a: impl Nodes, b: impl Nodes) {
+        self.apply(&Fault::Partition(Partition { from: a.ids(), to: b.ids(), one_way: false }));
+    }
+
+    /// Cuts the links from `from` to `to`, and leaves those back, until [`heal`](Self::heal).
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn partition_one_way(&mut self, from: impl Nodes, to: impl Nodes) {
+        self.apply(&Fault::Partition(Partition { from: from.ids(), to: to.ids(), one_way: true }));
+    }
+
+    /// Cuts all links between `nodes` and every other node there is now, until [`heal`](Self::heal).
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn isolate(&mut self, nodes: impl Nodes) {
+        let inside = nodes.ids();
+        let outside: Vec<NodeId> = self.world.ids().filter(|id| !inside.contains(id)).collect();
+        self.partition(inside, outside);
+    }
+
+    /// Ends all partitions.
+    pub fn heal(&mut self) {
+        self.apply(&Fault::Heal);
+    }
+
+    /// Crashes each of `nodes`: its process is gone, and perhaps its unsynced writes.
+    ///
+    /// # Panics
+    /// If there is no such node, or it is crashed already.
+    #[track_caller]
+    pub fn crash(&mut self, nodes: impl Nodes) {
+        self.apply_to_each(nodes, "crashed already", |sim, id| sim.world.is_up(id), Fault::Crash);
+    }
+
+    /// Restarts each of `nodes` from what it has stored.
+    ///
+    /// # Panics
+    /// If there is no such node, or it is not crashed.
+    #[track_caller]
+    pub fn restart(&mut self, nodes: impl Nodes) {
+        self.apply_to_each(nodes, "not crashed", |sim, id| !sim.world.is_up(id), Fault::Restart);
+    }
+
+    /// Pauses each of `nodes`: what comes for it waits.
+    ///
+    /// # Panics
+    /// If there is no such node, or it is crashed or paused already.
+    #[track_caller]
+    pub fn pause(&mut self, nodes: impl Nodes) {
+        let can = |sim: &Self, id| sim.world.is_up(id) && !sim.world.is_paused(id);
+        self.apply_to_each(nodes, "crashed, or paused already", can, Fault::Pause);
+    }
+
+    /// Lets each of `nodes` go on: what has waited is handled first, in order.
+    ///
+    /// # Panics
+    /// If there is no such node, or it is not paused.
+    #[track_caller]
+    pub fn resume(&mut self, nodes: impl Nodes) {
+        self.apply_to_each(nodes, "not paused", |sim, id| sim.world.is_paused(id), Fault::Resume);
+    }
+
+    #[track_caller]
+    fn apply_to_each(
+        &mut self,
+        nodes: impl Nodes,
+        otherwise: &str,
+        can: impl Fn(&Self, NodeId) -> bool,
+        fault: impl Fn(NodeId) -> Fault,
+    ) {
+        for id in nodes.ids() {
+            self.expect(id);
+            assert!(can(self, id), "{}: {id} ({}) is {otherwise}", fault(id), self.world.name(id));
+            self.apply(&fault(id));
+        }
+    }
+
+    /// Lets `fault` happen `after` from now. A fault that has nothing to do by then (a crash of a node
+    /// that is crashed) does nothing.
+    ///
+    /// # Panics
+    /// If it names a node that does not exist.
+    #[track_caller]
+    pub fn schedule(&mut self, after: Duration, fault: Fault) {
+        self.check_nodes(&fault);
+        self.scheduler.schedule(self.now + after, Pending::Fault(fault));
+    }
+
+    /// Schedules every fault of `plan`.
+    ///
+    /// # Panics
+    /// If one is in the past or names a node that does not exist.
+    #[track_caller]
+    pub fn schedule_plan(&mut self, plan: &FaultPlan) {
+        for planned in plan.iter() {
+            assert!(planned.at >= self.now, "{planned}: it is {} already", self.now);
+            self.schedule(planned.at - self.now, planned.fault.clone());
+        }
+    }
+
+    // ---- Running ----
+
+    /// Lets the next event happen. False if nothing is pending.
+    pub fn step(&mut self) -> bool {
+        self.step_before(Time::from_nanoseconds(u64::MAX))
+    }
+
+    /// Runs until nothing is pending.
+    ///
+    /// # Panics
+    /// If that takes more than ten million events, naming what is still pending: processes that set their
+    /// timers again and again never come to rest.
+    #[track_caller]
+    pub fn run(&mut self) {
+        for _ in 0..self.step_limit {
+            if !self.step() {
+                return;
+            }
+        }
+        panic!(
+            "run() handled {} events, to {}, and does not come to rest; pending: {}. Use run_for or \
+             run_until for processes that always set a timer again.",
+            self.step_limit,
+            self.now,
+            self.pending()
+        );
+    }
+
+    /// Runs for `span` of virtual time, up to and with what is due at its end.
+    pub fn run_for(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.step_before(end) {}
+        self.now = end;
+    }
+
+    /// Runs until `condition` holds, which is asked before the first and after each event.
+    ///
+    /// # Panics
+    /// If nothing is pending and it does not hold, or after ten million events.
+    #[track_caller]
+    pub fn run_until(&mut self, condition: impl Fn(&World<M>) -> bool) {
+        for _ in 0..self.step_limit {
+            if condition(&self.world) {
+                return;
+            }
+            if !self.step() {
+                panic!("run_until: nothing is pending at {}, and the condition does not hold", self.now);
+            }
+        }
+        panic!(
+            "run_until: the condition does not hold after {} events, at {}; pending: {}",
+            self.step_limit,
+            self.now,
+            self.pending()
+        );
+    }
+
+    /// Changes how many events [`run`](Self::run) and [`run_until`](Self::run_until) handle at most.
+    pub fn set_step_limit(&mut self, limit: u64) {
+        self.step_limit = limit;
+    }
+
+    // ---- Observers ----
+
+    /// Attaches an observer. It hears of the nodes there are, and of everything from now on.
+    pub fn observe<O: Observer<M>>(&mut self, mut observer: O) -> Observed<O> {
+        for id in self.world.ids() {
+            observer.observe(Self::added(self.now, &self.world, id));
+        }
+        self.observers.push(Box::new(observer));
+        Observed { index: self.observers.len() - 1, observer: PhantomData }
+    }
+
+    /// An observer that was attached.
+    ///
+    /// # Panics
+    /// If it was attached to another simulation, or [`detach_all`](Self::detach_all) was called since.
+    #[track_caller]
+    pub fn observer<O: Observer<M>>(&self, observed: Observed<O>) -> &O {
+        let observer = self.observers.get(observed.index).map(|observer| (**observer).as_any());
+        observer.and_then(<dyn Any>::downcast_ref).expect("the observer is attached to this simulation")
+    }
+
+    /// Detaches all observers, the built-in one that tells the story of a failing test with them: the run
+    /// goes on blind, and as fast as it can.
+    pub fn detach_all(&mut self) {
+        self.observers.clear();
+    }
+
+    /// Attaches a [`Digest`]. Attach it before the run.
+    pub fn observe_digest(&mut self) -> Observed<Digest> {
+        self.observe(Digest::default())
+    }
+
+    /// Whether nothing is pending.
+    pub fn is_at_rest(&mut self) -> bool {
+        self.ready.is_empty() && self.scheduler.next_time().is_none()
+    }
+
+    /// The world before the first step, and the messages that the scenario has sent: where an exhaustive
+    /// search begins.
+    ///
+    /// # Panics
+    /// If the simulation has run, or faults are scheduled.
+    #[track_caller]
+    pub(crate) fn not_yet_run(&self) -> (&World<M>, Vec<(NodeId, NodeId, &M)>) {
+        let mut sent = Vec::new();
+        let mut starts = 0;
+        for pending in self.scheduler.pending() {
+            match pending {
+                Pending::Start(_) => starts += 1,
+                Pending::Deliver { address, message, .. } => sent.push((address.from, address.to, message)),
+                Pending::Fault(fault) => panic!("explore: `{fault}` is scheduled; set a budget instead"),
+                Pending::Fire { .. } | Pending::Synced(_) => {}
+            }
+        }
+        assert!(starts == self.agendas.len(), "explore: the simulation has run already");
+        (&self.world, sent)
+    }
+
+    #[track_caller]
+    fn expect(&self, id: NodeId) {
+        let _ = self.world.name(id);
+    }
+
+    #[track_caller]
+    fn check_nodes(&self, fault: &Fault) {
+        match fault {
+            Fault::Partition(Partition { from, to, .. }) => {
+                from.iter().chain(to).for_each(|&id| self.expect(id));
+                if let Some(both) = from.iter().find(|id| to.contains(id)) {
+                    panic!("{fault}: {both} is on both sides");
+                }
+            }
+            Fault::Heal => {}
+            Fault::Crash(id) | Fault::Restart(id) | Fault::Pause(id) | Fault::Resume(id) => self.expect(*id),
+        }
+    }
+
+    fn added(time: Time, world: &World<M>, node: NodeId) -> Record<'_, M> {
+        Record { time, what: What::Added { node, name: world.name(node), client: world.is_client(node) } }
+    }
+
+    fn tell(observers: &mut [Box<dyn AnyObserver<M>>], record: Record<'_, M>) {
+        for observer in observers {
+            observer.observe(record);
+        }
+    }
+}
+
+#[track_caller]
+fn checked(probability: f64) -> Probability {
+    Probability::try_from(probability).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The process on a node that is up.
+///
+/// # Panics
+/// If the node is crashed: its process is gone until it restarts.
+impl<P: Process> Index<Handle<P>> for Simulation<P::Message> {
+    type Output = P;
+    #[track_caller]
+    fn index(&self, handle: Handle<P>) -> &P {
+        &self.world[handle]
+    }
+}
+
+/// The process on a node that is up.
+///
+/// # Panics
+/// If the node is crashed: its process is gone until it restarts.
+impl<P: Process> Index<Handle<P>> for World<P::Message> {
+    type Output = P;
+    #[track_caller]
+    fn index(&self, handle: Handle<P>) -> &P {
+        let Some(process) = self.get::<P>(handle) else {
+            panic!("{handle:?} ({}) is crashed: it has no process until it restarts", self.name(handle))
+        };
+        process
+    }
+}
+
+/// A simulation that is dropped while a test panics says where it was.
+impl<M: Value> Drop for Simulation<M> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let story =
+                self.observers.first().and_then(|first| (**first).as_any().downcast_ref::<Story<M>>());
+            eprintln!(
+                "netsplit: the simulation with seed {} was at {} (engine {})\n{}",
+                self.seed(),
+                self.now,
+                crate::ENGINE,
+                story.map(Story::draw).unwrap_or_default()
+            );
+        }
+    }
+}

@@ -1,0 +1,389 @@
+//! Between two calls of a scenario: events leave the scheduler, the world changes, effects are scheduled.
+
+use super::{Agenda, Simulation};
+use crate::fault::{Change, Fault};
+use crate::network::{Address, Fate, Numbers};
+use crate::node::NodeId;
+use crate::process::{Effect, Environment, Value};
+use crate::random::{Domain, NodeKey, Random, scale};
+use crate::record::{DropReason, Record, What, kind_of};
+use crate::time::{Time, nanoseconds_of};
+use crate::world::{Event, Partition};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What the scheduler holds.
+#[derive(Debug)]
+pub(super) enum Pending<M> {
+    Start(NodeId),
+    Deliver { address: Address, copy: bool, message: M },
+    Fire { node: NodeId, slot: usize },
+    Synced(NodeId),
+    Fault(Fault),
+}
+
+impl<M> Pending<M> {
+    /// The node it is for; a fault is for none.
+    fn node(&self) -> Option<NodeId> {
+        match self {
+            Pending::Start(node) | Pending::Fire { node, .. } | Pending::Synced(node) => Some(*node),
+            Pending::Deliver { address, .. } => Some(address.to),
+            Pending::Fault(_) => None,
+        }
+    }
+}
+
+/// What a handler sees of the driver.
+struct Live<'a> {
+    now: Time,
+    random: &'a Random,
+    key: NodeKey,
+    draws: &'a mut u64,
+    observed: bool,
+}
+
+impl Live<'_> {
+    fn draw(&mut self) -> u64 {
+        *self.draws += 1;
+        self.random.at(Domain::Process, self.key.place(), *self.draws)[0]
+    }
+}
+
+impl Environment for Live<'_> {
+    fn now(&self) -> Option<Time> {
+        Some(self.now)
+    }
+    fn choose(&mut self, bound: u32) -> u32 {
+        scale(self.draw(), u64::from(bound)) as u32
+    }
+    fn chance(&mut self, numerator: u32, denominator: u32) -> bool {
+        self.choose(denominator) < numerator
+    }
+    fn span_between(&mut self, low: Duration, high: Duration) -> Duration {
+        let (low, high) = (nanoseconds_of(low), nanoseconds_of(high));
+        Duration::from_nanos(low + scale(self.draw(), (high - low).saturating_add(1)))
+    }
+    fn observed(&self) -> bool {
+        self.observed
+    }
+}
+
+struct MessageNumbers<'a> {
+    random: &'a Random,
+    link: u64,
+    number: u64,
+}
+
+impl Numbers for MessageNumbers<'_> {
+    fn block(&self, block: u64) -> [u64; 2] {
+        self.random.at(Domain::Message, self.link, self.number << 2 | block)
+    }
+}
+
+impl<M: Value> Simulation<M> {
+    /// Lets the next event happen if it is due at `end` or before. False if there is none.
+    pub(crate) fn step_before(&mut self, end: Time) -> bool {
+        let pending = match self.ready.pop_front() {
+            Some(pending) => pending,
+            None => match self.scheduler.next_time() {
+                Some(time) if time <= end => {
+                    let (time, pending) = self.scheduler.pop().expect("the next event is there");
+                    self.now = time;
+                    pending
+                }
+                _ => return false,
+            },
+        };
+        self.happen(pending);
+        true
+    }
+
+    fn happen(&mut self, pending: Pending<M>) {
+        if let Some(node) = pending.node()
+            && self.must_wait(node, &pending)
+        {
+            let waiting = &mut self.agendas[node.index()].waiting;
+            match pending {
+                // What the handler held back comes before what arrived since.
+                Pending::Synced(_) => waiting.push_front(pending),
+                _ => waiting.push_back(pending),
+            }
+            return;
+        }
+        match pending {
+            Pending::Start(node) => {
+                self.agendas[node.index()].awaited = None;
+                self.record(What::Started { node });
+                self.transition(Event::Start(node));
+            }
+            Pending::Deliver { address, copy, message } => self.deliver(address, copy, message),
+            Pending::Fire { node, slot } => {
+                self.agendas[node.index()].timers[slot] = None;
+                let timer = self.world.timer(node, slot).expect("a scheduled timer is set");
+                Self::tell(&mut self.observers, Record { time: self.now, what: What::Fired { node, timer } });
+                self.transition(Event::Fire { node, slot });
+            }
+            Pending::Synced(node) => {
+                self.agendas[node.index()].awaited = None;
+                self.record(What::Synced { node });
+                self.transition(Event::Synced(node));
+                self.wake(node);
+            }
+            Pending::Fault(fault) => self.apply(&fault),
+        }
+    }
+
+    /// Whether a node that is up is not ready for what is pending: it is paused, or waits for a sync. A
+    /// message does not pass a partition to wait at its node.
+    fn must_wait(&self, node: NodeId, pending: &Pending<M>) -> bool {
+        match pending {
+            Pending::Synced(_) => self.world.is_paused(node),
+            Pending::Deliver { address, .. } if !self.world.connected(address.from, node) => false,
+            _ => self.world.is_up(node) && !self.world.is_ready(node),
+        }
+    }
+
+    fn deliver(&mut self, address: Address, copy: bool, message: M) {
+        let reason = if !self.world.connected(address.from, address.to) {
+            Some(DropReason::Partition)
+        } else if !self.world.is_up(address.to) {
+            Some(DropReason::Crash)
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
+            self.record(What::Dropped { address, copy, message: &message, reason });
+            return;
+        }
+        self.record(What::Delivered { address, copy, message: &message });
+        let event = Event::Deliver { from: address.from, to: address.to, message };
+        self.transition(event);
+    }
+
+    /// Applies an event, and lets the effects of its node take place. Links have no effects.
+    fn transition(&mut self, event: Event<M>) {
+        let node = event.node();
+        let mut no_draws = 0;
+        let (key, draws) = match node {
+            Some(node) => (self.world.key(node), &mut self.agendas[node.index()].draws),
+            None => (NodeKey::default(), &mut no_draws),
+        };
+        let observed = !self.observers.is_empty();
+        let mut environment = Live { now: self.now, random: &self.random, key, draws, observed };
+        self.world.apply(event, &mut environment, &mut self.effects);
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            self.perform(node.expect("only a node has effects"), effect);
+        }
+        self.effects = effects;
+    }
+
+    fn perform(&mut self, node: NodeId, effect: Effect<M>) {
+        match effect {
+            Effect::Send { to, message } => self.transmit(node, to, message),
+            Effect::SetTimer { slot, after } => {
+                self.cancel_timer(node, slot);
+                let handle = self.scheduler.schedule(self.now + after, Pending::Fire { node, slot });
+                let timers = &mut self.agendas[node.index()].timers;
+                if timers.len() <= slot {
+                    timers.resize(slot + 1, None);
+                }
+                timers[slot] = Some(handle);
+            }
+            Effect::CancelTimer { slot } => self.cancel_timer(node, slot),
+            Effect::Write(_) | Effect::Sync { writes: 0 } => {}
+            Effect::Sync { writes } => {
+                self.record(What::Syncing { node, writes });
+                let number = self.draw_for_storage(node);
+                let end = self.now + self.sync_latency.sample(number);
+                let handle = self.scheduler.schedule(end, Pending::Synced(node));
+                self.agendas[node.index()].awaited = Some(handle);
+            }
+            Effect::Note(text) => self.record(What::Noted { node, text: &text }),
+            Effect::Invoke { operation, value } => {
+                self.record(What::Invoked { client: node, operation, value: &*value });
+            }
+            Effect::Respond { operation, outcome, value } => {
+                self.record(What::Responded { client: node, operation, outcome, value: &*value });
+            }
+        }
+    }
+
+    /// A timer that is overdue waits with its node; one that is not is scheduled.
+    fn cancel_timer(&mut self, node: NodeId, slot: usize) {
+        let agenda = &mut self.agendas[node.index()];
+        if let Some(handle) = agenda.timers.get_mut(slot).and_then(Option::take) {
+            self.scheduler.cancel(handle);
+            let stays = |pending: &Pending<M>| match pending {
+                Pending::Fire { node: other, slot: fires } => (*other, *fires) != (node, slot),
+                _ => true,
+            };
+            agenda.waiting.retain(stays);
+            self.ready.retain(stays);
+        }
+    }
+
+    /// Gives a message its address and its fate.
+    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: M) {
+        let number = self.agendas[from.index()].counters.next(to);
+        let address = Address { from, to, number };
+        self.record(What::Sent { address, message: &message });
+        if !self.world.connected(from, to) {
+            self.record(What::Dropped {
+                address,
+                copy: false,
+                message: &message,
+                reason: DropReason::Partition,
+            });
+            return;
+        }
+        let link = self.world.key(from).link(self.world.key(to));
+        let numbers = MessageNumbers { random: &self.random, link, number };
+        let drawn = self.network.fate(from, to, &numbers);
+        let (fate, reason) = self.edited(address, &message, drawn);
+        match fate {
+            Fate::Lost => self.record(What::Dropped { address, copy: false, message: &message, reason }),
+            Fate::Arrives { after, copy_after } => {
+                if let Some(copy_after) = copy_after {
+                    self.record(What::Duplicated { address });
+                    let copy = Pending::Deliver { address, copy: true, message: message.clone() };
+                    self.scheduler.schedule(self.now + copy_after, copy);
+                }
+                let original = Pending::Deliver { address, copy: false, message };
+                self.scheduler.schedule(self.now + after, original);
+            }
+        }
+    }
+
+    /// The fate of a message after its edit, if it has one that is not stale.
+    fn edited(&mut self, address: Address, message: &M, drawn: Fate) -> (Fate, DropReason) {
+        if self.edits.is_empty() {
+            return (drawn, DropReason::Loss);
+        }
+        let Some(edit) = self.edits.remove(&address) else { return (drawn, DropReason::Loss) };
+        if edit.kind.as_ref().is_some_and(|kind| *kind != kind_of(message)) {
+            self.stale.push(edit);
+            return (drawn, DropReason::Loss);
+        }
+        let fate = match (edit.change, drawn) {
+            (Change::Drop, _) => Fate::Lost,
+            (Change::Delay(after), Fate::Arrives { copy_after, .. }) => Fate::Arrives { after, copy_after },
+            (Change::Delay(after), Fate::Lost) => Fate::Arrives { after, copy_after: None },
+            (Change::Duplicate(copy), Fate::Arrives { after, .. }) => {
+                Fate::Arrives { after, copy_after: Some(copy) }
+            }
+            (Change::Duplicate(after), Fate::Lost) => Fate::Arrives { after, copy_after: None },
+        };
+        (fate, DropReason::Edit)
+    }
+
+    /// Applies a fault now. One that has nothing to do (a crash of a crashed node) does nothing.
+    ///
+    /// # Panics
+    /// If it names a node that does not exist.
+    #[track_caller]
+    pub fn apply(&mut self, fault: &Fault) {
+        self.check_nodes(fault);
+        let mut lost_writes = 0;
+        let event = match fault.clone() {
+            Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
+            Fault::Heal => Event::Heal,
+            Fault::Crash(node) if self.world.is_up(node) => {
+                let (kept, torn) = self.draw_crash(node);
+                lost_writes = self.world.storage(node).unsynced() - kept;
+                self.forget(node);
+                Event::Crash { node, kept, torn }
+            }
+            Fault::Restart(node) if !self.world.is_up(node) => Event::Restart(node),
+            Fault::Pause(node) if self.world.is_up(node) && !self.world.is_paused(node) => Event::Pause(node),
+            Fault::Resume(node) if self.world.is_paused(node) => Event::Resume(node),
+            Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => return,
+        };
+        self.record(What::Fault { fault, lost_writes });
+        self.transition(event);
+        if let Fault::Resume(node) = fault {
+            self.wake(*node);
+        }
+    }
+
+    /// Puts everything right: links, nodes and clocks. The network's base loss stays.
+    pub(crate) fn heal_everything(&mut self) {
+        self.heal();
+        for node in self.world.ids() {
+            if !self.world.is_up(node) {
+                self.apply(&Fault::Restart(node));
+            } else if self.world.is_paused(node) {
+                self.apply(&Fault::Resume(node));
+            }
+        }
+    }
+
+    /// How many unsynced writes survive a crash, each number equally likely, and whether the next is torn.
+    fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
+        let unsynced = self.world.storage(node).unsynced();
+        if unsynced == 0 {
+            return (0, false);
+        }
+        let number = self.draw_for_storage(node);
+        (scale(number, unsynced as u64 + 1) as usize, number & 1 == 1)
+    }
+
+    fn draw_for_storage(&mut self, node: NodeId) -> u64 {
+        let agenda = &mut self.agendas[node.index()];
+        agenda.storage_draws += 1;
+        self.random.at(Domain::Storage, self.world.key(node).place(), agenda.storage_draws)[0]
+    }
+
+    /// A crash cancels the node's timers and its sync; what waited for it is lost with it.
+    fn forget(&mut self, node: NodeId) {
+        let Agenda { timers, awaited, waiting, .. } = &mut self.agendas[node.index()];
+        for handle in timers.drain(..).flatten().chain(awaited.take()) {
+            self.scheduler.cancel(handle);
+        }
+        let of_node = |pending: &Pending<M>| pending.node() == Some(node);
+        let (own, others): (VecDeque<_>, _) = self.ready.drain(..).partition(of_node);
+        self.ready = others;
+        let lost: Vec<Pending<M>> = waiting.drain(..).chain(own).collect();
+        for pending in lost {
+            if let Pending::Deliver { address, copy, message } = pending {
+                self.record(What::Dropped { address, copy, message: &message, reason: DropReason::Crash });
+            }
+        }
+    }
+
+    /// What has waited for `node` is due now, before anything else.
+    fn wake(&mut self, node: NodeId) {
+        let waiting = &mut self.agendas[node.index()].waiting;
+        let synced = matches!(waiting.front(), Some(Pending::Synced(_)));
+        if self.world.is_ready(node) || synced && !self.world.is_paused(node) {
+            for pending in waiting.drain(..).rev() {
+                self.ready.push_front(pending);
+            }
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, what: What<'_, M>) {
+        if !self.observers.is_empty() {
+            Self::tell(&mut self.observers, Record { time: self.now, what });
+        }
+    }
+
+    /// What is pending, for a person: the timers that are set and the number of messages.
+    pub(super) fn pending(&self) -> String {
+        let mut messages = 0;
+        let mut timers: Vec<String> = Vec::new();
+        for pending in self.scheduler.pending() {
+            match pending {
+                Pending::Fire { node, slot } => {
+                    let timer = self.world.timer(*node, *slot);
+                    timers.push(format!("{timer:?} of {} ({node})", self.world.name(*node)));
+                }
+                _ => messages += 1,
+            }
+        }
+        timers.sort();
+        timers.truncate(8);
+        format!("timers {}; {messages} messages and other events", timers.join(", "))
+    }
+}

@@ -1,0 +1,175 @@
+//! The last few exchanges of a run, drawn: a column a node, time downward, an arrow a message.
+
+use crate::network::Address;
+use crate::node::NodeId;
+use crate::process::Value;
+use crate::record::{DropReason, Observer, Record, What, kind_of};
+use crate::time::Time;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write;
+
+/// How many lines are kept.
+const LINES: usize = 16;
+/// Characters between two columns.
+const WIDTH: usize = 14;
+/// Characters for the time.
+const MARGIN: usize = 14;
+
+/// An observer that keeps the end of a run and draws it.
+#[derive(Clone, Debug)]
+pub struct Story<M> {
+    names: BTreeMap<NodeId, String>,
+    lines: VecDeque<(Time, Line<M>)>,
+    kept: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Line<M> {
+    Arrow { address: Address, copy: bool, message: M, lost: Option<DropReason> },
+    Mark { node: Option<NodeId>, text: String },
+}
+
+impl<M> Default for Story<M> {
+    fn default() -> Self {
+        Story { names: BTreeMap::new(), lines: VecDeque::new(), kept: LINES }
+    }
+}
+
+impl<M: Value> Observer<M> for Story<M> {
+    fn observe(&mut self, record: Record<'_, M>) {
+        let line = match record.what {
+            What::Added { node, name, .. } => {
+                self.names.insert(node, name.to_string());
+                return;
+            }
+            What::Delivered { address, copy, message } => {
+                Line::Arrow { address, copy, message: message.clone(), lost: None }
+            }
+            What::Dropped { address, copy, message, reason } => {
+                Line::Arrow { address, copy, message: message.clone(), lost: Some(reason) }
+            }
+            What::Fired { node, timer } => Line::Mark { node: Some(node), text: format!("timer {timer:?}") },
+            What::Fault { fault, lost_writes } => {
+                let lost =
+                    if lost_writes > 0 { format!(" ({lost_writes} writes lost)") } else { String::new() };
+                Line::Mark { node: None, text: format!("{fault}{lost}") }
+            }
+            What::Noted { node, text } => Line::Mark { node: Some(node), text: format!("\"{text}\"") },
+            _ => return,
+        };
+        if self.lines.len() == self.kept {
+            self.lines.pop_front();
+        }
+        self.lines.push_back((record.time, line));
+    }
+}
+
+impl<M: Value> Story<M> {
+    /// Keeps the whole run and not only its end.
+    pub fn whole() -> Self {
+        Story { kept: usize::MAX, ..Story::default() }
+    }
+
+    /// The drawing.
+    pub fn draw(&self) -> String {
+        let mut nodes = BTreeSet::new();
+        for (_, line) in &self.lines {
+            match line {
+                Line::Arrow { address, .. } => nodes.extend([address.from, address.to]),
+                Line::Mark { node, .. } => nodes.extend(*node),
+            }
+        }
+        let columns: BTreeMap<NodeId, usize> =
+            nodes.into_iter().zip((0..).map(|i| MARGIN + i * WIDTH)).collect();
+        let mut text = " ".repeat(MARGIN);
+        for node in columns.keys() {
+            let name: String = format!("{node} {}", self.names[node]).chars().take(WIDTH - 1).collect();
+            let _ = write!(text, "{name:<WIDTH$}");
+        }
+        text = text.trim_end().to_string();
+        for (time, line) in &self.lines {
+            let mut row = Row::new(time, &columns);
+            match line {
+                Line::Arrow { address, copy, message, lost } => {
+                    let (from, to) = (columns[&address.from], columns[&address.to]);
+                    row.arrow(from, to, &kind_of(message), lost.is_some());
+                    let copy = if *copy { "'" } else { "" };
+                    let why = lost.map(|reason| format!(" lost: {reason:?}").to_lowercase());
+                    row.remark(&format!("{address}{copy} {message:?}{}", why.unwrap_or_default()));
+                }
+                Line::Mark { node, text } => {
+                    if let Some(node) = node {
+                        row.put(columns[node], "*");
+                    }
+                    row.remark(&match node {
+                        Some(node) => format!("{node} {text}"),
+                        None => text.clone(),
+                    });
+                }
+            }
+            text.push('\n');
+            text.push_str(&row.text());
+        }
+        text
+    }
+}
+
+/// One line of the drawing.
+struct Row {
+    characters: Vec<char>,
+}
+
+impl Row {
+    fn new(time: &Time, columns: &BTreeMap<NodeId, usize>) -> Self {
+        let mut row = Row { characters: vec![' '; MARGIN + columns.len() * WIDTH] };
+        row.put(0, &format!("{time:>12}"));
+        for &column in columns.values() {
+            row.put(column, "|");
+        }
+        row
+    }
+
+    fn put(&mut self, at: usize, text: &str) {
+        for (offset, character) in text.chars().enumerate() {
+            if at + offset == self.characters.len() {
+                self.characters.push(' ');
+            }
+            self.characters[at + offset] = character;
+        }
+    }
+
+    fn arrow(&mut self, from: usize, to: usize, label: &str, lost: bool) {
+        let (left, right) = (from.min(to), from.max(to));
+        if left == right {
+            return self.put(from, "@");
+        }
+        for at in left + 1..right {
+            self.characters[at] = '-';
+        }
+        let room = WIDTH - 4;
+        let label: String = label.chars().take(room).collect();
+        // Beside the sender, so that crossing other columns does not hide it.
+        let at = if from < to { from + 2 } else { from - 1 - label.chars().count() };
+        self.put(at, &label);
+        let head = match (lost, from < to) {
+            (true, _) => "x",
+            (false, true) => ">",
+            (false, false) => "<",
+        };
+        self.put(if from < to { to - 1 } else { to + 1 }, head);
+    }
+
+    fn remark(&mut self, text: &str) {
+        const LONGEST: usize = 90;
+        let mut short: String = text.chars().take(LONGEST).collect();
+        if text.chars().count() > LONGEST {
+            short.push_str("...");
+        }
+        self.characters.push(' ');
+        self.characters.extend(short.chars());
+    }
+
+    fn text(&self) -> String {
+        self.characters.iter().collect::<String>().trim_end().to_string()
+    }
+}

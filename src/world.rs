@@ -1,0 +1,349 @@
+//! All state, and the one transition function.
+//!
+//! [`World::apply`] changes nodes, storage and link state, and appends the effects that follow. It draws
+//! nothing, schedules nothing and holds no queue: time, randomness and messages in flight belong to the
+//! driver. A world is a value; nodes are shared between copies and cloned when they change.
+
+mod cell;
+mod partition;
+
+pub use partition::Partition;
+
+use crate::fingerprint::Fingerprinter;
+use crate::node::{Handle, NodeId};
+use crate::process::{AnyValue, Core, Effect, Environment, Process, Value};
+use crate::random::NodeKey;
+use crate::storage::Storage;
+use cell::{Cell, ProcessCell, Stimulus};
+use std::hash::Hash;
+use std::sync::Arc;
+
+/// What can happen to a world.
+#[derive(Clone, Debug)]
+pub(crate) enum Event<M> {
+    Start(NodeId),
+    Deliver {
+        from: NodeId,
+        to: NodeId,
+        message: M,
+    },
+    Fire {
+        node: NodeId,
+        slot: usize,
+    },
+    /// The sync that the node waits for is complete.
+    Synced(NodeId),
+    /// The first `kept` unsynced writes survive; the next may be torn.
+    Crash {
+        node: NodeId,
+        kept: usize,
+        torn: bool,
+    },
+    Restart(NodeId),
+    Pause(NodeId),
+    Resume(NodeId),
+    Partition(Partition),
+    Heal,
+}
+
+impl<M> Event<M> {
+    /// The node that changes; none if links do.
+    pub(crate) fn node(&self) -> Option<NodeId> {
+        match self {
+            Event::Start(node) | Event::Synced(node) | Event::Restart(node) => Some(*node),
+            Event::Pause(node) | Event::Resume(node) => Some(*node),
+            Event::Fire { node, .. } | Event::Crash { node, .. } | Event::Deliver { to: node, .. } => {
+                Some(*node)
+            }
+            Event::Partition(_) | Event::Heal => None,
+        }
+    }
+}
+
+/// A node's name: its role, and its index among the nodes of that role.
+#[derive(Debug)]
+struct Identity {
+    name: String,
+    role: String,
+    key: NodeKey,
+    client: bool,
+}
+
+#[derive(Debug)]
+struct Node<M> {
+    identity: Arc<Identity>,
+    /// As it was given to the simulation; what a restart begins from.
+    initial: Arc<dyn Cell<M>>,
+    /// None while crashed.
+    cell: Option<Arc<dyn Cell<M>>>,
+    storage: Arc<Storage>,
+    paused: bool,
+    /// What the handler asked for after its sync; the node waits for the sync while this is there.
+    held: Option<Arc<Vec<Effect<M>>>>,
+}
+
+impl<M> Clone for Node<M> {
+    fn clone(&self) -> Self {
+        Node {
+            identity: self.identity.clone(),
+            initial: self.initial.clone(),
+            cell: self.cell.clone(),
+            storage: self.storage.clone(),
+            paused: self.paused,
+            held: self.held.clone(),
+        }
+    }
+}
+
+/// The state of all nodes and links.
+#[derive(Debug)]
+pub struct World<M> {
+    nodes: Vec<Node<M>>,
+    partitions: Vec<Partition>,
+}
+
+impl<M> Clone for World<M> {
+    fn clone(&self) -> Self {
+        World { nodes: self.nodes.clone(), partitions: self.partitions.clone() }
+    }
+}
+
+impl<M: Value> World<M> {
+    pub(crate) fn new() -> Self {
+        World { nodes: Vec::new(), partitions: Vec::new() }
+    }
+
+    /// The processes of kind `P` on nodes that are up, in the order of adding.
+    pub fn each<P: Process<Message = M>>(&self) -> impl Iterator<Item = &P> {
+        self.ids().filter_map(|id| self.get::<P>(id))
+    }
+
+    /// The nodes of kind `P`, up or crashed, in the order of adding.
+    pub fn nodes_of<P: Process<Message = M>>(&self) -> impl Iterator<Item = Handle<P>> {
+        self.ids().filter(|&id| self.node(id).initial.is::<P>()).map(Handle::new)
+    }
+
+    /// The process of kind `P` on `node`; none if the node is crashed or of another kind.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn get<P: Process<Message = M>>(&self, node: impl Into<NodeId>) -> Option<&P> {
+        self.node(node.into()).cell.as_deref()?.process::<P>()
+    }
+
+    /// All nodes, in the order of adding.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<M> {
+        (0..self.nodes.len()).map(NodeId::new)
+    }
+
+    /// The node's name: its role, and its index if the role has several.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn name(&self, node: impl Into<NodeId>) -> &str {
+        &self.node(node.into()).identity.name
+    }
+
+    /// The node called `name`: as it was added (`replica-0`), or by its number (`n0`).
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        let named = self.ids().find(|&id| self.name(id) == name);
+        named.or_else(|| name.parse().ok().filter(|id: &NodeId| id.index() < self.nodes.len()))
+    }
+
+    /// The nodes of a role, in the order of adding.
+    pub fn role(&self, role: &str) -> impl Iterator<Item = NodeId> {
+        self.ids().filter(move |id| self.node(*id).identity.role == role)
+    }
+
+    /// Whether the node is a client: outside of the system, so that no nemesis touches it.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn is_client(&self, node: impl Into<NodeId>) -> bool {
+        self.node(node.into()).identity.client
+    }
+
+    /// Whether the node is not crashed. A paused node is up.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn is_up(&self, node: impl Into<NodeId>) -> bool {
+        self.node(node.into()).cell.is_some()
+    }
+
+    /// Whether the node is paused.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn is_paused(&self, node: impl Into<NodeId>) -> bool {
+        self.node(node.into()).paused
+    }
+
+    /// Whether the node waits for a sync.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn is_syncing(&self, node: impl Into<NodeId>) -> bool {
+        self.node(node.into()).held.is_some()
+    }
+
+    /// Whether a message from `from` can reach `to`: no partition cuts that link.
+    pub fn connected(&self, from: impl Into<NodeId>, to: impl Into<NodeId>) -> bool {
+        let (from, to) = (from.into(), to.into());
+        !self.partitions.iter().any(|partition| partition.cuts(from, to))
+    }
+
+    /// What the node has stored.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn storage(&self, node: impl Into<NodeId>) -> &Storage {
+        &self.node(node.into()).storage
+    }
+
+    pub(crate) fn add<P: Process<Message = M>>(
+        &mut self,
+        role: &str,
+        index: Option<usize>,
+        client: bool,
+        process: P,
+    ) -> Handle<P> {
+        let earlier = self.role(role).count();
+        let name = match index {
+            Some(index) => format!("{role}-{index}"),
+            None if earlier == 0 => role.to_string(),
+            None => format!("{role}-{earlier}"),
+        };
+        let key = NodeKey::new(role, index.unwrap_or(earlier));
+        let identity = Identity { name, role: role.to_string(), key, client };
+        let cell: Arc<dyn Cell<M>> = Arc::new(ProcessCell::new(process));
+        self.nodes.push(Node {
+            identity: Arc::new(identity),
+            initial: cell.clone(),
+            cell: Some(cell),
+            storage: Arc::default(),
+            paused: false,
+            held: None,
+        });
+        Handle::new(NodeId::new(self.nodes.len() - 1))
+    }
+
+    pub(crate) fn key(&self, node: NodeId) -> NodeKey {
+        self.nodes[node.index()].identity.key
+    }
+
+    /// Whether the node can handle an event now: neither crashed, nor paused, nor waiting for a sync.
+    pub(crate) fn is_ready(&self, node: NodeId) -> bool {
+        let node = &self.nodes[node.index()];
+        node.cell.is_some() && !node.paused && node.held.is_none()
+    }
+
+    pub(crate) fn timer(&self, node: NodeId, slot: usize) -> Option<&dyn AnyValue> {
+        self.nodes[node.index()].cell.as_deref()?.timer(slot)
+    }
+
+    /// The slots of the timers that are set on `node`.
+    pub(crate) fn timers(&self, node: NodeId) -> Vec<usize> {
+        self.nodes[node.index()].cell.as_deref().map_or_else(Vec::new, Cell::timers)
+    }
+
+    /// The transition function. Appends to `effects` what the node of this event asks for.
+    pub(crate) fn apply(
+        &mut self,
+        event: Event<M>,
+        environment: &mut dyn Environment,
+        effects: &mut Vec<Effect<M>>,
+    ) {
+        match event {
+            Event::Start(id) => self.handle(id, Stimulus::Start, environment, effects),
+            Event::Deliver { from, to, message } => {
+                self.handle(to, Stimulus::Message { from, message }, environment, effects);
+            }
+            Event::Fire { node, slot } => self.handle(node, Stimulus::Timer { slot }, environment, effects),
+            Event::Synced(id) => {
+                let node = &mut self.nodes[id.index()];
+                Arc::make_mut(&mut node.storage).sync();
+                let held = node.held.take().expect("a sync completes on a node that waits for it");
+                let first = effects.len();
+                effects.extend(Arc::unwrap_or_clone(held));
+                node.take_place(effects, first);
+            }
+            Event::Crash { node: id, kept, torn } => {
+                let node = &mut self.nodes[id.index()];
+                Arc::make_mut(&mut node.storage).crash(kept, torn);
+                node.cell = None;
+                node.held = None;
+                node.paused = false;
+            }
+            Event::Restart(id) => {
+                let node = &mut self.nodes[id.index()];
+                node.cell = Some(node.initial.clone());
+                self.handle(id, Stimulus::Restart, environment, effects);
+            }
+            Event::Pause(id) => self.nodes[id.index()].paused = true,
+            Event::Resume(id) => self.nodes[id.index()].paused = false,
+            Event::Partition(partition) => self.partitions.push(partition),
+            Event::Heal => self.partitions.clear(),
+        }
+    }
+
+    fn handle(
+        &mut self,
+        id: NodeId,
+        stimulus: Stimulus<M>,
+        environment: &mut dyn Environment,
+        effects: &mut Vec<Effect<M>>,
+    ) {
+        let node = &mut self.nodes[id.index()];
+        let cell = node.cell.as_mut().expect("only a node that is up handles an event");
+        if Arc::get_mut(cell).is_none() {
+            *cell = cell.clone_cell();
+        }
+        let cell = Arc::get_mut(cell).expect("a fresh copy is not shared");
+        let first = effects.len();
+        cell.handle(stimulus, Core { id, environment, storage: &mut node.storage, effects });
+        node.take_place(effects, first);
+    }
+
+    /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on.
+    pub(crate) fn fingerprint(&self) -> u128 {
+        let mut hasher = Fingerprinter::new();
+        for node in &self.nodes {
+            (node.cell.as_deref().map(Cell::fingerprint), &node.storage, node.paused).hash(&mut hasher);
+            node.held.hash(&mut hasher);
+        }
+        self.partitions.hash(&mut hasher);
+        hasher.finish128()
+    }
+
+    #[track_caller]
+    fn node(&self, id: NodeId) -> &Node<M> {
+        let count = self.nodes.len();
+        self.nodes.get(id.index()).unwrap_or_else(|| panic!("there is no node {id}: there are {count}"))
+    }
+}
+
+impl<M> Node<M> {
+    /// Lets the effects from `first` on take place in order, up to a sync that has something to wait
+    /// for; the rest is held.
+    fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize) {
+        for at in first..effects.len() {
+            match &mut effects[at] {
+                Effect::Write(write) => Arc::make_mut(&mut self.storage).issue(write.clone()),
+                Effect::Sync { writes } if self.storage.unsynced() > 0 => {
+                    *writes = self.storage.unsynced();
+                    self.held = Some(Arc::new(effects.split_off(at + 1)));
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+}
