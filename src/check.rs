@@ -213,7 +213,7 @@ impl<'a, M: Value> Check<'a, M> {
         }
         let failing = Some(lowest.into_inner()).filter(|seed| *seed != u64::MAX);
         let unreached =
-            self.reachable.iter().zip(&reached).filter(|(_, reached)| !reached.load(Ordering::SeqCst));
+            self.those(When::Reachable).zip(&reached).filter(|(_, reached)| !reached.load(Ordering::SeqCst));
         Report {
             seeds: self.seeds.end - self.seeds.start,
             violation: failing.map(|seed| self.explain(seed)),
