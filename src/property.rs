@@ -2,6 +2,8 @@
 
 use crate::world::World;
 
+type Condition<'a, M> = Box<dyn Fn(&World<M>) -> bool + Send + Sync + 'a>;
+
 /// When a property must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum When {
@@ -19,7 +21,7 @@ pub struct Property<'a, M> {
     pub name: String,
     /// When it must hold.
     pub when: When,
-    holds: Box<dyn Fn(&World<M>) -> bool + Send + Sync + 'a>,
+    holds: Condition<'a, M>,
 }
 
 impl<'a, M> Property<'a, M> {
