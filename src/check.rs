@@ -69,7 +69,7 @@ pub struct Violation {
     pub seed: u64,
     /// When.
     pub time: Time,
-    /// The faults of this seed.
+    /// The faults of this seed, those after the violation included.
     pub plan: FaultPlan,
     /// The digest of the run up to the violation.
     pub digest: String,
@@ -251,7 +251,9 @@ impl<'a, M: Value> Check<'a, M> {
         let mut story = None;
         let (run, _) = self.run_seed(seed, &[], |sim| story = Some(sim.observe(Story::whole())));
         match (run, story) {
-            (Some((plan, Some(sim))), Some(story)) => format!("plan: {plan}\n{}", sim.observer(story).draw()),
+            (Some((plan, Some(sim))), Some(story)) => {
+                format!("plan: {}\n{}", planned(&plan, sim.now()), sim.observer(story).draw())
+            }
             _ => String::new(),
         }
     }
@@ -329,6 +331,13 @@ impl<'a, M: Value> Check<'a, M> {
         let how = "it does not hold after this event".to_string();
         Some(Failure { property: broken.name.clone(), how, time: sim.now() })
     }
+}
+
+/// The part of a plan that has happened by `end`.
+fn planned(plan: &FaultPlan, end: Time) -> String {
+    let happened: Vec<String> =
+        plan.iter().filter(|planned| planned.at <= end).map(|planned| planned.to_string()).collect();
+    if happened.is_empty() { "no faults".to_string() } else { happened.join("; ") }
 }
 
 impl fmt::Display for Violation {

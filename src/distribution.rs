@@ -2,7 +2,7 @@
 //!
 //! Each sample is one addressed number through an inverse distribution function: monotone, without
 //! rejection, so that two runs with different parameters stay coupled number by number. The logarithm
-//! is our own ([`negative_logarithm`]): the standard library's differs between platforms in its last bit.
+//! is our own (`negative_logarithm`): the standard library's differs between platforms in its last bit.
 
 use crate::random::scale;
 use crate::time::{format_span, nanoseconds_of, parse_span};

@@ -2,8 +2,8 @@
 
 use crate::network::Address;
 use crate::node::NodeId;
+use crate::partition::Partition;
 use crate::time::Time;
-use crate::world::Partition;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;

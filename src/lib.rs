@@ -1,9 +1,110 @@
 //! A deterministic simulator for distributed systems.
-#![doc = include_str!("architecture.md")]
+//!
+//! A discrete-event scheduler runs virtual nodes that exchange messages over a simulated network with
+//! delay, loss and partitions. Every run is reproduced from its seed. An engineer writes a protocol as a
+//! Rust state machine and its scenarios as tests; a teacher turns a scenario into plots; a student reads a
+//! protocol, breaks it, and sees why it broke.
+//!
+//! ```
+//! use netsplit::prelude::*;
+//!
+//! #[derive(Clone, Debug, Hash, PartialEq)]
+//! enum Message { Ping, Pong }
+//!
+//! #[derive(Clone, Debug, Hash, Default)]
+//! struct Responder { pings: u32 }
+//!
+//! impl Process for Responder {
+//!     type Message = Message;
+//!     type Timer = ();
+//!     fn on_message(&mut self, from: NodeId, message: Message, ctx: &mut Context<Self>) {
+//!         if message == Message::Ping {
+//!             self.pings += 1;
+//!             ctx.send(from, Message::Pong);
+//!         }
+//!     }
+//! }
+//!
+//! let mut sim = Simulation::new(7);
+//! let server = sim.add("server", Responder::default());
+//! let client = sim.add_client("client");
+//!
+//! sim.partition(client, server);
+//! sim.send(client, server, Message::Ping);
+//! sim.run();                                   // until nothing is pending
+//! assert!(sim.received(client).is_empty());
+//!
+//! sim.heal();
+//! sim.send(client, server, Message::Ping);
+//! sim.run();
+//! assert_eq!(sim.received(client), [Message::Pong]);
+//! assert_eq!(sim[server].pings, 1);
+//! ```
+//!
+//! Go on with [`Process`](process::Process) and [`Context`](process::Context) to write a protocol,
+//! [`Simulation`] to script a scenario, [`check()`] to sweep seeds under drawn faults, and [`explore()`] to
+//! search every order of events.
+//!
+//! # Architecture
+//!
+//! Modules in layers; each imports only what stands below it, which `tests/layers.rs` enforces.
+//!
+//! | layer | modules | knows |
+//! |---|---|---|
+//! | command | [`model`], `command`, `plot` | files, flags and figures |
+//! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
+//! | state | [`world`], [`property`] | all nodes and links, and one transition function |
+//! | readers | [`digest`], [`story`], [`metrics`] | records, and never the world |
+//! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
+//! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
+//! | ground | [`time`], [`random`], [`distribution`], [`fingerprint`], `scheduler` | no nodes |
+//!
+//! **One transition function, two drivers.** `World::apply` changes nodes, storage and link state and
+//! appends effects (send, set a timer, write, sync). It draws nothing, schedules nothing and holds no
+//! queue. The simulation gives each message a fate and schedules it; the explorer puts it into a multiset
+//! and chooses. So a protocol is written once.
+//!
+//! **The path of a message**: `ctx.send` -> effect -> driver (`transmit`) -> `Network::fate` ->
+//! `Scheduler` -> `World::apply` -> `on_message`.
+//!
+//! **Randomness is addressed.** A message's name is its link and its number on it, `n3>n1#4`. Its random
+//! numbers are a function of (seed, address, slot), so one message can be changed by an
+//! [`Edit`](fault::Edit) while all others keep their numbers. See [`random`].
+//!
+//! **A run has a digest** over its records in canonical bytes ([`digest`]); it is the same in debug and in
+//! release, in every process and on any number of threads. [`ENGINE`] is raised when a pinned one moves.
+//!
+//! # The meaning of a run
+//!
+//! - Time is a whole number of nanoseconds. Events at equal times happen in the order of scheduling.
+//! - Partitions are checked when a message is sent and when it is to arrive.
+//! - The effects of one handler take place in order. `ctx.sync()` holds back the rest of them, and the
+//!   node, until the writes before it are durable; with nothing to write it takes no time.
+//! - A crash drops the process, its timers, what waited for it, and a drawn suffix of its unsynced writes;
+//!   an appended entry may be torn. A restart runs `on_restart` on a clone of the process as it was added.
+//! - A paused node handles nothing; what comes for it waits and is handled first, in order, at resume.
+//! - A timer is its value: setting an equal one replaces it.
+//! - Under exhaustive search there is no time: `ctx.now()` panics and says so, `ctx.choose` takes every
+//!   value, and random spans are their shortest, since every order is tried anyway.
+//!
+//! # Decisions that differ from the first design, and why
+//!
+//! - **Processes are `Sync` too**, so that worlds can share nodes between threads and clone them on write.
+//!   Nothing that is `Clone + Hash` and free of interior mutability loses by it.
+//! - **Message counters and what waits at a paused node belong to the timed driver**, not to the world.
+//!   They name messages and order them in time; the explorer has neither names nor time, and its states
+//!   stay small. A crash does not reset them either way.
+//! - **A named record is never torn**, only an appended entry is: a record stands for a file that is
+//!   replaced by a rename. If its overwrite could destroy the old value too, no protocol that keeps a
+//!   promise in a record could be correct, and each would have to build a log first.
+//! - **Clients are processes.** The client driver is a state machine with timers like any other, so that
+//!   it runs in exhaustive search, too, and needs no mechanism of its own.
 
 mod caught;
 pub mod check;
 pub mod client;
+#[cfg(feature = "command")]
+pub mod command;
 pub mod digest;
 pub mod distribution;
 pub mod explorer;
@@ -14,6 +115,9 @@ pub mod model;
 pub mod nemesis;
 pub mod network;
 pub mod node;
+pub mod partition;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod process;
 pub mod property;
 pub mod random;

@@ -5,9 +5,9 @@
 
 use crate::fault::{Fault, FaultPlan};
 use crate::node::NodeId;
+use crate::partition::Partition;
 use crate::random::{Domain, Random, Stream};
 use crate::time::{Time, nanoseconds_of, seconds};
-use crate::world::Partition;
 use std::time::Duration;
 
 /// Draws fault plans. Clients are never touched.
@@ -67,14 +67,15 @@ impl Nemesis {
     /// The plan for `nodes` that belongs to the seed of `random`.
     pub(crate) fn draw(&self, random: &Random, nodes: &[NodeId]) -> FaultPlan {
         let mut plan = FaultPlan::default();
-        let unit = nanoseconds_of(self.until) / 100;
+        let whole = nanoseconds_of(self.until);
+        let (shortest, longest) = (whole / 50, whole / 7);
         for (place, kind) in self.kinds.iter().enumerate() {
             let mut stream = Stream::new(random, Domain::Nemesis, place as u64);
             let mut time = 0;
-            while unit > 0 && !nodes.is_empty() {
-                // Something is wrong for 2 to 15 hundredths of the whole, then right for as long.
-                time += unit * stream.between(2, 15);
-                let end = (time + unit * stream.between(2, 15)).min(unit * 100);
+            while shortest > 0 && !nodes.is_empty() {
+                // Right for a while, then wrong for a while: a fiftieth to a seventh of the whole.
+                time += stream.between(shortest, longest);
+                let end = (time + stream.between(shortest, longest)).min(whole);
                 if time >= end {
                     break;
                 }

@@ -1,5 +1,6 @@
 //! Names of nodes, and the ways a scenario can mention some of them.
 
+use crate::fingerprint::fingerprint;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::marker::PhantomData;
@@ -160,6 +161,26 @@ nodes_for_tuples!(A B);
 nodes_for_tuples!(A B C);
 nodes_for_tuples!(A B C D);
 
+/// The name under which a node draws: a hash of its role and its index in that role, so that removing
+/// one node renumbers nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct NodeKey(u64);
+
+impl NodeKey {
+    pub(crate) fn new(role: &str, index: usize) -> Self {
+        NodeKey(fingerprint(&(role, index)) as u64)
+    }
+
+    pub(crate) fn place(self) -> u64 {
+        self.0
+    }
+
+    /// The place of the link from here to `to`.
+    pub(crate) fn link(self, to: NodeKey) -> u64 {
+        self.0.wrapping_add(to.0.rotate_left(32))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,5 +198,11 @@ mod tests {
         for text in ["12", "n", "n-1", "x1", "n99999999999"] {
             assert!(text.parse::<NodeId>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_link_and_its_reverse_have_different_places() {
+        let (a, b) = (NodeKey::new("node", 0), NodeKey::new("node", 1));
+        assert_ne!(a.link(b), b.link(a));
     }
 }

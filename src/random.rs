@@ -5,7 +5,6 @@
 //! numbers: as easy as 1, 2, 3", SC 2011), keyed by its domain, of a 128-bit counter that is its
 //! address. So one draw can be changed, added or left out, and every other number stays what it was.
 
-use crate::fingerprint::fingerprint;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -52,26 +51,6 @@ impl Random {
     #[inline]
     pub(crate) fn at(&self, domain: Domain, place: u64, count: u64) -> [u64; 2] {
         philox([place, count], self.keys[domain as usize])
-    }
-}
-
-/// The name under which a node draws: a hash of its role and its index in that role, so that removing
-/// one node renumbers nobody.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct NodeKey(u64);
-
-impl NodeKey {
-    pub(crate) fn new(role: &str, index: usize) -> Self {
-        NodeKey(fingerprint(&(role, index)) as u64)
-    }
-
-    pub(crate) fn place(self) -> u64 {
-        self.0
-    }
-
-    /// The place of the link from here to `to`.
-    pub(crate) fn link(self, to: NodeKey) -> u64 {
-        self.0.wrapping_add(to.0.rotate_left(32))
     }
 }
 
@@ -188,11 +167,5 @@ mod tests {
             let chi: f64 = cells.iter().map(|&n| (f64::from(n) - expected).powi(2) / expected).sum();
             assert!(chi < 330.5, "{domain:?}: chi-square {chi}");
         }
-    }
-
-    #[test]
-    fn a_link_and_its_reverse_have_different_places() {
-        let (a, b) = (NodeKey::new("node", 0), NodeKey::new("node", 1));
-        assert_ne!(a.link(b), b.link(a));
     }
 }

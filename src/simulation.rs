@@ -9,13 +9,14 @@ use crate::distribution::{Distribution, constant};
 use crate::fault::{Edit, Fault, FaultPlan};
 use crate::network::{Address, Counters, Link, Network, Probability};
 use crate::node::{Handle, NodeId, Nodes};
+use crate::partition::Partition;
 use crate::process::{Context, Effect, Process, Value};
 use crate::random::Random;
 use crate::record::{Observer, Record, What};
 use crate::scheduler::{self, Scheduler};
 use crate::story::Story;
 use crate::time::{Time, milliseconds};
-use crate::world::{Partition, World};
+use crate::world::World;
 use driver::Pending;
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -492,6 +493,12 @@ impl<M: Value> Simulation<M> {
         self.observers.clear();
     }
 
+    /// A drawing of the last exchanges; empty once observers were detached.
+    pub fn story(&self) -> String {
+        let first = self.observers.first().map(|first| (**first).as_any());
+        first.and_then(<dyn Any>::downcast_ref::<Story<M>>).map(Story::draw).unwrap_or_default()
+    }
+
     /// Attaches a [`Digest`]. Attach it before the run.
     pub fn observe_digest(&mut self) -> Observed<Digest> {
         self.observe(Digest::default())
@@ -589,14 +596,12 @@ impl<P: Process> Index<Handle<P>> for World<P::Message> {
 impl<M: Value> Drop for Simulation<M> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let story =
-                self.observers.first().and_then(|first| (**first).as_any().downcast_ref::<Story<M>>());
             eprintln!(
                 "netsplit: the simulation with seed {} was at {} (engine {})\n{}",
                 self.seed(),
                 self.now,
                 crate::ENGINE,
-                story.map(Story::draw).unwrap_or_default()
+                self.story()
             );
         }
     }

@@ -50,8 +50,11 @@ impl<M: Value> Observer<M> for Story<M> {
             }
             What::Fired { node, timer } => Line::Mark { node: Some(node), text: format!("timer {timer:?}") },
             What::Fault { fault, lost_writes } => {
-                let lost =
-                    if lost_writes > 0 { format!(" ({lost_writes} writes lost)") } else { String::new() };
+                let lost = match lost_writes {
+                    0 => String::new(),
+                    1 => " (1 write lost)".to_string(),
+                    more => format!(" ({more} writes lost)"),
+                };
                 Line::Mark { node: None, text: format!("{fault}{lost}") }
             }
             What::Noted { node, text } => Line::Mark { node: Some(node), text: format!("\"{text}\"") },
@@ -122,7 +125,8 @@ struct Row {
 impl Row {
     fn new(time: &Time, columns: &BTreeMap<NodeId, usize>) -> Self {
         let mut row = Row { characters: vec![' '; MARGIN + columns.len() * WIDTH] };
-        row.put(0, &format!("{time:>12}"));
+        let microseconds = time.as_nanoseconds() / 1_000;
+        row.put(0, &format!("{:>5}.{:06}s", microseconds / 1_000_000, microseconds % 1_000_000));
         for &column in columns.values() {
             row.put(column, "|");
         }

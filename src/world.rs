@@ -1,18 +1,15 @@
 //! All state, and the one transition function.
 //!
-//! [`World::apply`] changes nodes, storage and link state, and appends the effects that follow. It draws
+//! `World::apply` changes nodes, storage and link state, and appends the effects that follow. It draws
 //! nothing, schedules nothing and holds no queue: time, randomness and messages in flight belong to the
 //! driver. A world is a value; nodes are shared between copies and cloned when they change.
 
 mod cell;
-mod partition;
-
-pub use partition::Partition;
 
 use crate::fingerprint::Fingerprinter;
-use crate::node::{Handle, NodeId};
+use crate::node::{Handle, NodeId, NodeKey};
+use crate::partition::Partition;
 use crate::process::{AnyValue, Core, Effect, Environment, Process, Value};
-use crate::random::NodeKey;
 use crate::storage::Storage;
 use cell::{Cell, ProcessCell, Stimulus};
 use std::hash::Hash;

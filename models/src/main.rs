@@ -1,1 +1,7 @@
-fn main() {}
+//! The `netsplit` command with the classic models.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    netsplit::command::main(netsplit_models::all())
+}

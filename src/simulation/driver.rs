@@ -3,12 +3,13 @@
 use super::{Agenda, Simulation};
 use crate::fault::{Change, Fault};
 use crate::network::{Address, Fate, Numbers};
-use crate::node::NodeId;
+use crate::node::{NodeId, NodeKey};
+use crate::partition::Partition;
 use crate::process::{Effect, Environment, Value};
-use crate::random::{Domain, NodeKey, Random, scale};
+use crate::random::{Domain, Random, scale};
 use crate::record::{DropReason, Record, What, kind_of};
 use crate::time::{Time, nanoseconds_of};
-use crate::world::{Event, Partition};
+use crate::world::Event;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -376,7 +377,7 @@ impl<M: Value> Simulation<M> {
         for pending in self.scheduler.pending() {
             match pending {
                 Pending::Fire { node, slot } => {
-                    let timer = self.world.timer(*node, *slot);
+                    let timer = self.world.timer(*node, *slot).expect("a scheduled timer is set");
                     timers.push(format!("{timer:?} of {} ({node})", self.world.name(*node)));
                 }
                 _ => messages += 1,

@@ -1,0 +1,69 @@
+//! The command line, as a library function, so that a user's own crate gets it for its own models:
+//! `fn main() -> std::process::ExitCode { netsplit::command::main(models()) }`.
+//!
+//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input.
+
+mod list;
+mod models;
+mod output;
+mod overrides;
+mod run;
+mod scenario;
+mod trace;
+
+pub use models::Models;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A deterministic simulator for distributed systems: one seed, one run.
+#[derive(Parser)]
+#[command(name = "netsplit", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the models with their parameters, and the scenarios
+    List {
+        /// The folder to look for scenarios in
+        #[arg(long, value_name = "DIR", default_value = "models/scenarios")]
+        scenarios: PathBuf,
+    },
+    /// Runs a scenario once
+    Run(run::Options),
+}
+
+/// Runs the command with the arguments of this process, for these models.
+pub fn main(models: Models) -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let held = match arguments.command {
+        Command::List { scenarios } => list::list(&models, &scenarios).map(|()| true),
+        Command::Run(options) => run::run(&models, &options),
+    };
+    match held {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a line, and ends quietly when nobody reads any more (`netsplit list | head`).
+fn say(line: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}

@@ -1,0 +1,38 @@
+//! `netsplit list`.
+
+use super::models::Models;
+use super::say;
+use super::scenario::Scenario;
+use anyhow::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub(super) fn list(models: &Models, folder: &Path) -> Result<()> {
+    say("Models");
+    for model in models.iter() {
+        say(&format!("\n  {}  {}", model.name(), model.about()));
+        for parameter in model.parameters() {
+            say(&format!("      {:<22} {:<12} {}", parameter.name, parameter.default, parameter.help));
+        }
+    }
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    say(&format!("\nScenarios in {}", folder.display()));
+    if files.is_empty() {
+        say("\n  none; --scenarios DIR looks elsewhere");
+    }
+    for file in files {
+        // A broken scenario is listed with its error, and hides no other.
+        match Scenario::read(&file, &[]) {
+            Ok(scenario) => {
+                let (model, description) = (scenario.content.model.get_ref(), &scenario.content.description);
+                say(&format!("\n  {}  ({model})\n      {description}", file.display()));
+            }
+            Err(error) => say(&format!("\n  {}\n      error: {error:#}", file.display())),
+        }
+    }
+    Ok(())
+}

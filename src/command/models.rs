@@ -1,0 +1,111 @@
+//! The models that the command knows, with their types erased.
+
+use super::run::{Finished, Run};
+use super::scenario::Scenario;
+use crate::model::Model;
+use anyhow::Result;
+use serde::Serialize;
+
+/// Models for the command: `Models::default().with(Paxos).with(TwoPhaseCommit)`.
+#[derive(Default)]
+pub struct Models(Vec<Box<dyn AnyModel>>);
+
+/// A parameter, for a person.
+pub(super) struct Parameter {
+    pub(super) name: String,
+    pub(super) default: String,
+    pub(super) help: &'static str,
+}
+
+/// A model whose message type is not known here.
+pub(super) trait AnyModel {
+    fn name(&self) -> &'static str;
+    fn about(&self) -> &'static str;
+    fn parameters(&self) -> Vec<Parameter>;
+    fn run(&self, scenario: &Scenario, run: &mut Run) -> Result<Finished>;
+}
+
+impl Models {
+    /// Adds a model.
+    ///
+    /// # Panics
+    /// If there is one of the same name, or its help does not name every parameter once, in order.
+    #[must_use]
+    #[track_caller]
+    pub fn with(mut self, model: impl Model) -> Self {
+        let name = model.name();
+        assert!(self.find(name).is_none(), "there are two models called `{name}`");
+        let helped: Vec<&str> = model.help().iter().map(|(parameter, _)| *parameter).collect();
+        let actual: Vec<String> = defaults(&model).into_iter().map(|(parameter, _)| parameter).collect();
+        assert!(actual == helped, "{name}: parameters {actual:?}, but help for {helped:?}");
+        self.0.push(Box::new(model));
+        self
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<&dyn AnyModel> {
+        self.iter().find(|model| model.name() == name)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &dyn AnyModel> {
+        self.0.iter().map(|model| &**model)
+    }
+}
+
+/// The parameters in the order of their declaration, with their defaults.
+fn defaults<M: Model>(_: &M) -> Vec<(String, String)> {
+    // By way of JSON, which keeps the order of the fields.
+    #[derive(Serialize)]
+    struct Fields<P>(P);
+    let text = serde_json::to_string(&Fields(M::Parameters::default())).unwrap_or_default();
+    let fields: toml_order::Ordered = serde_json::from_str(&text).unwrap_or_default();
+    fields.0
+}
+
+mod toml_order {
+    use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+    use std::fmt;
+
+    /// The fields of a JSON object in their order, values as text.
+    #[derive(Default)]
+    pub(super) struct Ordered(pub(super) Vec<(String, String)>);
+
+    impl<'de> Deserialize<'de> for Ordered {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Fields;
+            impl<'de> Visitor<'de> for Fields {
+                type Value = Ordered;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a struct")
+                }
+                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
+                    let mut fields = Vec::new();
+                    while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
+                        fields.push((name, value.to_string()));
+                    }
+                    Ok(Ordered(fields))
+                }
+            }
+            deserializer.deserialize_map(Fields)
+        }
+    }
+}
+
+impl<M: Model> AnyModel for M {
+    fn name(&self) -> &'static str {
+        Model::name(self)
+    }
+
+    fn about(&self) -> &'static str {
+        Model::about(self)
+    }
+
+    fn parameters(&self) -> Vec<Parameter> {
+        let helps = self.help().iter().map(|(_, help)| *help);
+        let parameter = |((name, default), help)| Parameter { name, default, help };
+        defaults(self).into_iter().zip(helps).map(parameter).collect()
+    }
+
+    fn run(&self, scenario: &Scenario, run: &mut Run) -> Result<Finished> {
+        run.model(self, scenario)
+    }
+}

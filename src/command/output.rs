@@ -1,0 +1,105 @@
+//! Files that are there whole or not at all.
+
+use anyhow::{Context, Result};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A file that gets its name when it is finished; dropped before that, it leaves nothing behind.
+pub(super) struct PartialFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    writer: Option<BufWriter<File>>,
+}
+
+impl PartialFile {
+    pub(super) fn create(path: &Path) -> Result<PartialFile> {
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".partial-{}", std::process::id()));
+        let temporary = path.with_file_name(name);
+        let cannot = || format!("{}: cannot be written", path.display());
+        if path.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(cannot);
+        }
+        let file = File::create(&temporary).with_context(cannot)?;
+        Ok(PartialFile { path: path.to_path_buf(), temporary, writer: Some(BufWriter::new(file)) })
+    }
+
+    pub(super) fn describe(&self) -> String {
+        format!("{}: cannot be written", self.path.display())
+    }
+
+    pub(super) fn finish(&mut self) -> Result<()> {
+        if let Some(mut writer) = self.writer.take() {
+            let written = writer.flush().and_then(|()| fs::rename(&self.temporary, &self.path));
+            if written.is_err() {
+                let _ = fs::remove_file(&self.temporary);
+            }
+            written.with_context(|| self.describe())?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for PartialFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writer.as_mut().map_or(Err(io::ErrorKind::BrokenPipe.into()), |writer| writer.write(bytes))
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.as_mut().map_or(Ok(()), BufWriter::flush)
+    }
+}
+
+impl Drop for PartialFile {
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// The folder of `--out`, known to be writable before the run begins.
+pub(super) struct Folder {
+    path: PathBuf,
+    /// Made by us, and so removed again if nothing comes of it.
+    made: bool,
+    files: Vec<PartialFile>,
+}
+
+impl Folder {
+    pub(super) fn prepare(path: &Path) -> Result<Folder> {
+        let made = !path.exists();
+        let cannot = || format!("--out {}: cannot be written", path.display());
+        fs::create_dir_all(path).with_context(cannot)?;
+        let folder = Folder { path: path.to_path_buf(), made, files: Vec::new() };
+        PartialFile::create(&path.join("summary.json")).with_context(cannot)?;
+        Ok(folder)
+    }
+
+    /// Adds a file; it appears with [`Folder::finish`].
+    pub(super) fn add(&mut self, name: &str, content: &str) -> Result<()> {
+        let mut file = PartialFile::create(&self.path.join(name))?;
+        file.write_all(content.as_bytes()).with_context(|| file.describe())?;
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Lets all files appear, and names them.
+    pub(super) fn finish(mut self) -> Result<Vec<String>> {
+        for file in &mut self.files {
+            file.finish()?;
+        }
+        self.made = false;
+        Ok(self.files.iter().map(|file| file.path.display().to_string()).collect())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        self.files.clear();
+        if self.made {
+            // Only if it is empty.
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}
