@@ -14,6 +14,8 @@ pub mod model;
 pub mod nemesis;
 pub mod network;
 pub mod node;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod process;
 pub mod property;
 pub mod random;
