@@ -1,0 +1,307 @@
+//! Figures of a run, as SVG and as the data they show: how long operations took, when, and whether they
+//! took place at all.
+//!
+//! A figure is a pure function of [`Metrics`]: the same data gives the same bytes, with no fonts, files
+//! or libraries of the system involved. It knows operations and faults, and no protocol.
+//!
+//! However many operations there are, a figure stays small enough to be opened. Lines keep what their
+//! pixels show. Of the operations within a few pixels of each other, a scatter shows the fastest and the
+//! slowest. The data beside a figure ([`Figure::csv`]) is always complete.
+
+mod axis;
+mod bands;
+mod frame;
+
+use crate::metrics::{Metrics, Operation, percentile};
+use crate::process::Outcome;
+use crate::time::{Duration, Time, format_span, nanoseconds_of};
+use axis::Axis;
+use frame::{Drawn, Frame, Mark, Plot};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The names of all figures, as [`figure`] takes them.
+pub const NAMES: [&str; 3] = ["latency-cdf", "latency-over-time", "availability"];
+
+/// The size in pixels of the cells in which a scatter shows two operations at most.
+const CELL: i32 = 4;
+
+/// A figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name, one of [`NAMES`].
+    pub name: &'static str,
+    /// The figure, as an SVG document.
+    pub svg: String,
+    /// The data that it shows: one row of column names with their units, and then all rows, none left out.
+    pub csv: String,
+}
+
+/// Why there is no figure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlotError {
+    /// The name is none of [`NAMES`].
+    #[error("there is no figure `{name}`: expected {}", NAMES.join(", "))]
+    UnknownName {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The window of the availability is empty.
+    #[error("the window of the availability is 0: expected a span of time, such as 1s")]
+    EmptyWindow,
+    /// The figure could not be drawn.
+    #[error("the figure could not be drawn: {0}")]
+    Drawing(String),
+}
+
+/// The figure called `name`, of a run that took `duration`. Availability is the share by `window`.
+///
+/// # Errors
+/// If there is no figure of that name, or its own function reports an error.
+pub fn figure(
+    name: &str,
+    metrics: &Metrics,
+    title: &str,
+    duration: Duration,
+    window: Duration,
+) -> Result<Figure, PlotError> {
+    match name {
+        "latency-cdf" => latency_cdf(metrics, title),
+        "latency-over-time" => latency_over_time(metrics, title, duration),
+        "availability" => availability(metrics, title, duration, window),
+        _ => Err(PlotError::UnknownName { name: name.to_string() }),
+    }
+}
+
+/// The distribution of latencies: which share of the operations that took place took how long or less,
+/// with the median and the 99th percentile (nearest rank) marked. Operations that failed, or whose
+/// outcome is unknown, have no latency; the key counts them.
+///
+/// The data is `latency_ms,share`, one row for each latency that occurred.
+///
+/// # Errors
+/// If the figure cannot be drawn.
+pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> {
+    let latencies = metrics.latencies();
+    let mut csv = "latency_ms,share\n".to_string();
+    let (mut curve, mut below) = (Vec::new(), 0);
+    for equal in latencies.chunk_by(|a, b| a == b) {
+        let latency = nanoseconds_of(equal[0]) as f64;
+        let share = |count: usize| count as f64 / latencies.len() as f64;
+        curve.push((latency, share(below)));
+        below += equal.len();
+        curve.push((latency, share(below)));
+        let _ = writeln!(csv, "{},{}", milliseconds_text(equal[0]), share(below));
+    }
+    let frame = Frame {
+        title,
+        key: vec![(Mark::Line, taken_place(metrics))],
+        bands: &[],
+        x: latency_axis(&latencies, 0.2),
+        y: Axis::share("share of operations at or below"),
+        absence: absence(metrics, latencies.is_empty()),
+    };
+    let svg = frame.draw(|plot| {
+        if curve.is_empty() {
+            return Ok(());
+        }
+        plot.line(&curve)?;
+        for (name, rank) in [("p50", 0.5), ("p99", 0.99)] {
+            let Some(latency) = percentile(&latencies, rank) else { continue };
+            let at_or_below = latencies.partition_point(|other| *other <= latency);
+            let point = (nanoseconds_of(latency) as f64, at_or_below as f64 / latencies.len() as f64);
+            plot.point_out(&format!("{name} {}", rounded(latency)), point)?;
+        }
+        Ok(())
+    })?;
+    Ok(Figure { name: NAMES[0], svg, csv })
+}
+
+/// Latencies over time: a point for each operation that took place, at its invocation. Operations that
+/// failed, whose outcome is unknown, or that are open at the end are marked along the top. The axis ends
+/// at `duration`, or at the last invocation if that is later.
+///
+/// The data is `invoked_s,latency_ms,outcome`, one row for each operation in the order of invocation;
+/// the outcome is `ok`, `failed`, `unknown` or `open`, and only `ok` has a latency.
+///
+/// # Errors
+/// If the figure cannot be drawn.
+pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> Result<Figure, PlotError> {
+    let mut csv = "invoked_s,latency_ms,outcome\n".to_string();
+    let mut counts: BTreeMap<Fate, usize> = BTreeMap::new();
+    for operation in metrics.operations() {
+        let latency = operation.latency().map(milliseconds_text).unwrap_or_default();
+        let fate = Fate::of(operation);
+        *counts.entry(fate).or_default() += 1;
+        let _ = writeln!(csv, "{},{latency},{}", operation.invoked.as_seconds(), fate.name());
+    }
+    let latencies = metrics.latencies();
+    let missed: Vec<Fate> = counts.keys().copied().filter(|fate| *fate != Fate::Ok).collect();
+    let frame = Frame {
+        title,
+        key: counts.iter().map(|(fate, count)| (fate.mark(), format!("{} ({count})", fate.name()))).collect(),
+        bands: metrics.bands(),
+        x: Axis::time(end(metrics, duration)),
+        y: latency_axis(&latencies, 0.04 + 0.05 * missed.len() as f64),
+        absence: absence(metrics, latencies.is_empty()),
+    };
+    let svg = frame.draw(|plot| {
+        for (row, fate) in missed.iter().enumerate() {
+            draw_missed(plot, metrics, *fate, row as i32)?;
+        }
+        draw_points(plot, metrics)
+    })?;
+    Ok(Figure { name: NAMES[1], svg, csv })
+}
+
+/// Availability over time: the share of the operations invoked in each `window` of time that took place,
+/// those that are open at the end not counted. Where no operation was invoked there is no line. The axis
+/// ends at `duration`, or at the last invocation if that is later.
+///
+/// The data is `window_start_s,share`, one row for each window in which an operation was invoked.
+///
+/// # Errors
+/// If the window is empty, or the figure cannot be drawn.
+pub fn availability(
+    metrics: &Metrics,
+    title: &str,
+    duration: Duration,
+    window: Duration,
+) -> Result<Figure, PlotError> {
+    if window.is_zero() {
+        return Err(PlotError::EmptyWindow);
+    }
+    let windows = metrics.availability(window);
+    let mut csv = "window_start_s,share\n".to_string();
+    for (start, share) in &windows {
+        let _ = writeln!(csv, "{},{share}", start.as_seconds());
+    }
+    let end = end(metrics, duration);
+    let frame = Frame {
+        title,
+        key: vec![(Mark::Line, format!("by windows of {}: {}", format_span(window), taken_place(metrics)))],
+        bands: metrics.bands(),
+        x: Axis::time(end),
+        y: Axis::share("share of operations that took place"),
+        absence: absence(metrics, windows.is_empty()),
+    };
+    let svg = frame.draw(|plot| {
+        for run in windows.chunk_by(|a, b| b.0 - a.0 == window) {
+            let step = |(start, share): &(Time, f64)| {
+                let ends = (*start + window).min(end);
+                [*start, ends].map(|time| (time.as_nanoseconds() as f64, *share))
+            };
+            plot.line(&run.iter().flat_map(step).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    })?;
+    Ok(Figure { name: NAMES[2], svg, csv })
+}
+
+/// What became of an operation, by the end of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Ok,
+    Failed,
+    Unknown,
+    Open,
+}
+
+impl Fate {
+    fn of(operation: &Operation) -> Fate {
+        match operation.responded {
+            Some((_, Outcome::Ok)) => Fate::Ok,
+            Some((_, Outcome::Failed)) => Fate::Failed,
+            Some((_, Outcome::Unknown)) => Fate::Unknown,
+            None => Fate::Open,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Fate::Ok => "ok",
+            Fate::Failed => "failed",
+            Fate::Unknown => "unknown",
+            Fate::Open => "open",
+        }
+    }
+
+    fn mark(self) -> Mark {
+        match self {
+            Fate::Ok => Mark::Point,
+            Fate::Failed => Mark::Cross,
+            Fate::Unknown => Mark::Stroke,
+            Fate::Open => Mark::Triangle,
+        }
+    }
+}
+
+/// Marks the operations of a fate in a row along the top, one for each pixel at most.
+fn draw_missed(plot: &Plot, metrics: &Metrics, fate: Fate, row: i32) -> Drawn {
+    let mut columns: BTreeMap<i32, f64> = BTreeMap::new();
+    for operation in metrics.operations().iter().filter(|operation| Fate::of(operation) == fate) {
+        let time = operation.invoked.as_nanoseconds() as f64;
+        columns.entry(plot.pixel((time, 0.0)).0).or_insert(time);
+    }
+    columns.into_values().try_for_each(|time| plot.mark_above(fate.mark(), time, row))
+}
+
+/// Draws a point for each operation that took place; of those in one cell, the fastest and the slowest.
+fn draw_points(plot: &Plot, metrics: &Metrics) -> Drawn {
+    let mut cells: BTreeMap<(i32, i32), [(i32, i32); 2]> = BTreeMap::new();
+    for operation in metrics.operations() {
+        let Some(latency) = operation.latency() else { continue };
+        let time = operation.invoked.as_nanoseconds() as f64;
+        let pixel = plot.pixel((time, nanoseconds_of(latency) as f64));
+        let [slowest, fastest] = cells.entry((pixel.0 / CELL, pixel.1 / CELL)).or_insert([pixel; 2]);
+        // Down the page is faster.
+        *slowest = if pixel.1 < slowest.1 { pixel } else { *slowest };
+        *fastest = if pixel.1 > fastest.1 { pixel } else { *fastest };
+    }
+    for [slowest, fastest] in cells.into_values() {
+        plot.mark(Mark::Point, slowest)?;
+        if fastest != slowest {
+            plot.mark(Mark::Point, fastest)?;
+        }
+    }
+    Ok(())
+}
+
+fn latency_axis(latencies: &[Duration], room: f64) -> Axis {
+    let fastest = latencies.first().copied().unwrap_or_default();
+    let slowest = latencies.last().copied().unwrap_or(Duration::from_millis(1));
+    Axis::latency(fastest, slowest, room)
+}
+
+/// Where the axis of time ends.
+fn end(metrics: &Metrics, duration: Duration) -> Time {
+    let last = metrics.operations().last().map_or(Time::ZERO, |operation| operation.invoked);
+    last.max(Time::ZERO + duration)
+}
+
+/// What a figure says if it has nothing to show.
+fn absence(metrics: &Metrics, nothing: bool) -> Option<&'static str> {
+    let finished = metrics.operations().iter().any(|operation| operation.responded.is_some());
+    match (nothing, finished) {
+        (false, _) => None,
+        (true, true) => Some("no operation took place"),
+        (true, false) => Some("no operations finished"),
+    }
+}
+
+fn taken_place(metrics: &Metrics) -> String {
+    format!("{} of {} operations took place", metrics.count(Outcome::Ok), metrics.operations().len())
+}
+
+/// A span in milliseconds, exactly.
+fn milliseconds_text(span: Duration) -> String {
+    (nanoseconds_of(span) as f64 / 1e6).to_string()
+}
+
+/// A span to three digits, with its unit.
+fn rounded(span: Duration) -> String {
+    let nanoseconds = nanoseconds_of(span);
+    let last = 10u64.pow(nanoseconds.max(1).ilog10().saturating_sub(2));
+    format_span(Duration::from_nanos((nanoseconds + last / 2) / last * last))
+}

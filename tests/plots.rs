@@ -1,0 +1,216 @@
+//! Figures: the same data gives the same bytes, and what must be readable in them is there.
+#![cfg(feature = "plot")]
+
+use netsplit::fault::Fault;
+use netsplit::metrics::Metrics;
+use netsplit::node::NodeId;
+use netsplit::plot::{self, Figure, NAMES, PlotError};
+use netsplit::prelude::*;
+use netsplit::process::Outcome;
+use netsplit::record::{Observer, Record, What};
+use netsplit::time::{Duration, Time};
+use netsplit::world::Partition;
+
+const CLIENT: usize = 3;
+
+/// A run as records: three replicas, one client, and what happens in the order of time.
+#[derive(Default)]
+struct Run {
+    metrics: Metrics,
+    operations: u64,
+}
+
+impl Run {
+    fn new() -> Run {
+        let mut run = Run::default();
+        for node in 0..CLIENT {
+            let name = format!("replica-{node}");
+            run.record(Duration::ZERO, What::Added { node: NodeId::new(node), name: &name, client: false });
+        }
+        run.record(Duration::ZERO, What::Added { node: NodeId::new(CLIENT), name: "client", client: true });
+        run
+    }
+
+    fn record(&mut self, after: Duration, what: What<'_, ()>) {
+        self.metrics.observe(Record { time: Time::ZERO + after, what });
+    }
+
+    fn fault(&mut self, after: Duration, fault: &Fault) {
+        self.record(after, What::Fault { fault, lost_writes: 0 });
+    }
+
+    fn operation(&mut self, invoked: Duration, response: Option<(Duration, Outcome)>) {
+        self.operations += 1;
+        let (client, operation) = (NodeId::new(CLIENT), self.operations);
+        self.record(invoked, What::Invoked { client, operation, value: &() });
+        if let Some((latency, outcome)) = response {
+            self.record(invoked + latency, What::Responded { client, operation, outcome, value: &() });
+        }
+    }
+
+    fn figures(&self, duration: Duration) -> Vec<Figure> {
+        let figure = |name: &&str| plot::figure(name, &self.metrics, "Title", duration, seconds(1));
+        NAMES.iter().map(figure).collect::<Result<_, _>>().expect("a figure")
+    }
+}
+
+fn partition() -> Fault {
+    Fault::Partition(Partition { from: vec![NodeId::new(0)], to: vec![NodeId::new(1)], one_way: false })
+}
+
+/// Numbers that look drawn, and are the same every time.
+fn scattered(index: u64) -> u64 {
+    index.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40
+}
+
+/// A minute with latencies of 80 to 300 ms, a crash that stops operations, and a partition.
+fn a_minute() -> Run {
+    let mut run = Run::new();
+    run.fault(seconds(20), &Fault::Crash(NodeId::new(0)));
+    run.fault(seconds(23), &Fault::Restart(NodeId::new(0)));
+    run.fault(seconds(35), &partition());
+    run.fault(seconds(45), &Fault::Heal);
+    for index in 0..600 {
+        let invoked = milliseconds(100 * index);
+        let response = match invoked.as_secs() {
+            20..23 => (seconds(1), Outcome::Unknown),
+            35..45 if index % 3 == 0 => (milliseconds(5), Outcome::Failed),
+            _ => (milliseconds(80 + scattered(index) % 220), Outcome::Ok),
+        };
+        run.operation(invoked, Some(response));
+    }
+    run
+}
+
+/// Checks that tags are closed in order, text is escaped and every number is one.
+fn assert_well_formed(svg: &str) {
+    let mut open = Vec::new();
+    for piece in svg.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').expect("a tag ends");
+        assert!(!text.contains('>') && !tag.contains('&'), "{piece}");
+        let ends = ["&lt;", "&gt;", "&amp;", "&quot;", "&apos;"];
+        assert!(
+            text.match_indices('&').all(|(at, _)| ends.iter().any(|e| text[at..].starts_with(e))),
+            "{text}"
+        );
+        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        match tag.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name)),
+            None if tag.ends_with('/') => {}
+            None => open.push(tag.split_whitespace().next().expect("a name")),
+        }
+    }
+    assert!(open.is_empty(), "not closed: {open:?}");
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "a number is not finite");
+}
+
+#[test]
+fn the_same_data_gives_the_same_bytes() {
+    assert_eq!(a_minute().figures(seconds(60)), a_minute().figures(seconds(60)));
+}
+
+#[test]
+fn every_figure_has_its_title_axes_and_faults() {
+    let figures = a_minute().figures(seconds(60));
+    let expected: [&[&str]; 3] = [
+        &["Title", "latency (ms)", "share of operations at or below", "p50 ", "p99 ", "of 600 operations"],
+        &["Title", "time (s)", "latency (ms)", "unknown (30)", "failed (33)", "crash replica-0", "partition"],
+        &["Title", "time (s)", "share of operations that took place", "crash replica-0", "partition"],
+    ];
+    for (figure, texts) in figures.iter().zip(expected) {
+        assert_well_formed(&figure.svg);
+        for text in texts {
+            assert!(figure.svg.contains(text), "{}: {text}", figure.name);
+        }
+    }
+    assert_eq!(figures.iter().map(|figure| figure.name).collect::<Vec<_>>(), NAMES);
+}
+
+#[test]
+fn the_data_of_a_figure_is_complete_and_exact() {
+    let mut run = Run::new();
+    run.operation(Duration::ZERO, Some((microseconds(80_500), Outcome::Ok)));
+    run.operation(milliseconds(500), Some((milliseconds(3), Outcome::Failed)));
+    run.operation(milliseconds(1500), Some((milliseconds(120), Outcome::Ok)));
+    run.operation(milliseconds(1600), Some((milliseconds(120), Outcome::Ok)));
+    run.operation(milliseconds(1700), Some((milliseconds(250), Outcome::Unknown)));
+    run.operation(milliseconds(3100), Some((nanoseconds(200_000_001), Outcome::Ok)));
+    run.operation(milliseconds(3200), None);
+    let [cdf, over_time, availability] = run.figures(seconds(4)).try_into().expect("three figures");
+    assert_eq!(cdf.csv, "latency_ms,share\n80.5,0.25\n120,0.75\n200.000001,1\n");
+    assert_eq!(
+        over_time.csv,
+        "invoked_s,latency_ms,outcome\n0,80.5,ok\n0.5,,failed\n1.5,120,ok\n1.6,120,ok\n1.7,,unknown\n\
+         3.1,200.000001,ok\n3.2,,open\n"
+    );
+    assert_eq!(availability.csv, "window_start_s,share\n0,0.5\n1,0.6666666666666666\n3,1\n");
+}
+
+#[test]
+fn a_run_in_which_nothing_finished_says_so() {
+    let mut run = Run::new();
+    for figure in run.figures(Duration::ZERO) {
+        assert_well_formed(&figure.svg);
+        assert!(figure.svg.contains("no operations finished"), "{}", figure.name);
+        assert_eq!(figure.csv.lines().count(), 1, "{}", figure.name);
+    }
+    run.operation(seconds(1), Some((seconds(1), Outcome::Unknown)));
+    let figures = run.figures(seconds(60));
+    assert!(figures[0].svg.contains("no operation took place"));
+    assert!(!figures[2].svg.contains("no operation"), "an availability of zero is data");
+}
+
+#[test]
+fn a_single_operation_of_no_duration_is_drawn() {
+    let mut run = Run::new();
+    run.operation(seconds(1), Some((Duration::ZERO, Outcome::Ok)));
+    for figure in run.figures(seconds(1)) {
+        assert_well_formed(&figure.svg);
+        assert!(!figure.svg.contains("no operation"), "{}", figure.name);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_operations_and_ten_thousand_faults_make_a_figure_below_five_megabytes() {
+    let mut run = Run::new();
+    for index in 0..10_000 {
+        let node = NodeId::new(index as usize % CLIENT);
+        run.fault(milliseconds(10 * index), &Fault::Pause(node));
+        run.fault(milliseconds(10 * index + 2), &Fault::Resume(node));
+    }
+    for index in 0..100_000 {
+        let slow = if index == 77_777 { seconds(2) } else { Duration::ZERO };
+        let latency = slow + microseconds(100_000 + scattered(index) % 900_000);
+        run.operation(milliseconds(index), Some((latency, Outcome::Ok)));
+    }
+    for figure in run.figures(seconds(100)) {
+        assert!(figure.svg.len() < 5_000_000, "{}: {} bytes", figure.name, figure.svg.len());
+        assert_well_formed(&figure.svg);
+    }
+    assert_eq!(run.figures(seconds(100))[1].csv.lines().count(), 100_001);
+}
+
+#[test]
+fn titles_and_names_of_any_kind_leave_the_figure_well_formed() {
+    let mut run = Run::new();
+    let name = "<a> & \"b\" \u{7}";
+    run.record(Duration::ZERO, What::Added { node: NodeId::new(9), name, client: false });
+    run.fault(seconds(1), &Fault::Crash(NodeId::new(9)));
+    let long = "Überlang & <unbounded> ".repeat(20);
+    let figure = plot::availability(&run.metrics, &long, seconds(9), seconds(1)).expect("a figure");
+    assert_well_formed(&figure.svg);
+    assert!(figure.svg.contains("crash &lt;a&gt; &amp;") && !figure.svg.contains('\u{7}'));
+    assert!(figure.svg.contains('…'), "the title is cut to the width of the page");
+}
+
+#[test]
+fn an_unknown_name_and_an_empty_window_are_errors() {
+    let metrics = Metrics::default();
+    let figure = |name, window| plot::figure(name, &metrics, "Title", seconds(1), window);
+    let unknown = figure("histogram", seconds(1)).expect_err("no such figure");
+    assert_eq!(
+        unknown.to_string(),
+        "there is no figure `histogram`: expected latency-cdf, latency-over-time, availability"
+    );
+    assert_eq!(figure("availability", Duration::ZERO), Err(PlotError::EmptyWindow));
+}
