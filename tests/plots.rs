@@ -4,12 +4,12 @@
 use netsplit::fault::Fault;
 use netsplit::metrics::Metrics;
 use netsplit::node::NodeId;
+use netsplit::partition::Partition;
 use netsplit::plot::{self, Figure, NAMES, PlotError};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use netsplit::record::{Observer, Record, What};
 use netsplit::time::{Duration, Time};
-use netsplit::world::Partition;
 
 const CLIENT: usize = 3;
 
