@@ -1,15 +1,16 @@
 //! The timed driver: one seed, one run.
 //!
-//! This file is what a scenario's author calls; `driver.rs` beside it is what happens between two calls.
+//! This file and `faults.rs` are what a scenario's author calls; `driver.rs` is what happens between two
+//! calls.
 
 mod driver;
+mod faults;
 
 use crate::digest::Digest;
 use crate::distribution::{Distribution, constant};
-use crate::fault::{Edit, Fault, FaultPlan};
+use crate::fault::Edit;
 use crate::network::{Address, Counters, Link, Network, Probability};
 use crate::node::{Handle, NodeId, Nodes};
-use crate::partition::Partition;
 use crate::process::{Context, Effect, Process, Value};
 use crate::random::Random;
 use crate::record::{Observer, Record, What};
@@ -293,117 +294,6 @@ impl<M: Value> Simulation<M> {
         self.stale.iter().chain(self.edits.values())
     }
 
-    // ---- Faults ----
-
-    /// Cuts all links between the nodes of `a` and the nodes of `b`, both ways, until [`heal`](Self::heal).
-    ///
-    /// # Panics
-    /// If there is no such node.
-    #[track_caller]
-    pub fn partition(&mut self, a: impl Nodes, b: impl Nodes) {
-        self.apply(&Fault::Partition(Partition { from: a.ids(), to: b.ids(), one_way: false }));
-    }
-
-    /// Cuts the links from `from` to `to`, and leaves those back, until [`heal`](Self::heal).
-    ///
-    /// # Panics
-    /// If there is no such node.
-    #[track_caller]
-    pub fn partition_one_way(&mut self, from: impl Nodes, to: impl Nodes) {
-        self.apply(&Fault::Partition(Partition { from: from.ids(), to: to.ids(), one_way: true }));
-    }
-
-    /// Cuts all links between `nodes` and every other node there is now, until [`heal`](Self::heal).
-    ///
-    /// # Panics
-    /// If there is no such node.
-    #[track_caller]
-    pub fn isolate(&mut self, nodes: impl Nodes) {
-        let inside = nodes.ids();
-        let outside: Vec<NodeId> = self.world.ids().filter(|id| !inside.contains(id)).collect();
-        self.partition(inside, outside);
-    }
-
-    /// Ends all partitions.
-    pub fn heal(&mut self) {
-        self.apply(&Fault::Heal);
-    }
-
-    /// Crashes each of `nodes`: its process is gone, and perhaps its unsynced writes.
-    ///
-    /// # Panics
-    /// If there is no such node, or it is crashed already.
-    #[track_caller]
-    pub fn crash(&mut self, nodes: impl Nodes) {
-        self.apply_to_each(nodes, "crashed already", |sim, id| sim.world.is_up(id), Fault::Crash);
-    }
-
-    /// Restarts each of `nodes` from what it has stored.
-    ///
-    /// # Panics
-    /// If there is no such node, or it is not crashed.
-    #[track_caller]
-    pub fn restart(&mut self, nodes: impl Nodes) {
-        self.apply_to_each(nodes, "not crashed", |sim, id| !sim.world.is_up(id), Fault::Restart);
-    }
-
-    /// Pauses each of `nodes`: what comes for it waits.
-    ///
-    /// # Panics
-    /// If there is no such node, or it is crashed or paused already.
-    #[track_caller]
-    pub fn pause(&mut self, nodes: impl Nodes) {
-        let can = |sim: &Self, id| sim.world.is_up(id) && !sim.world.is_paused(id);
-        self.apply_to_each(nodes, "crashed, or paused already", can, Fault::Pause);
-    }
-
-    /// Lets each of `nodes` go on: what has waited is handled first, in order.
-    ///
-    /// # Panics
-    /// If there is no such node, or it is not paused.
-    #[track_caller]
-    pub fn resume(&mut self, nodes: impl Nodes) {
-        self.apply_to_each(nodes, "not paused", |sim, id| sim.world.is_paused(id), Fault::Resume);
-    }
-
-    #[track_caller]
-    fn apply_to_each(
-        &mut self,
-        nodes: impl Nodes,
-        otherwise: &str,
-        can: impl Fn(&Self, NodeId) -> bool,
-        fault: impl Fn(NodeId) -> Fault,
-    ) {
-        for id in nodes.ids() {
-            self.expect(id);
-            assert!(can(self, id), "{}: {id} ({}) is {otherwise}", fault(id), self.world.name(id));
-            self.apply(&fault(id));
-        }
-    }
-
-    /// Lets `fault` happen `after` from now. A fault that has nothing to do by then (a crash of a node
-    /// that is crashed) does nothing.
-    ///
-    /// # Panics
-    /// If it names a node that does not exist.
-    #[track_caller]
-    pub fn schedule(&mut self, after: Duration, fault: Fault) {
-        self.check_nodes(&fault);
-        self.scheduler.schedule(self.now + after, Pending::Fault(fault));
-    }
-
-    /// Schedules every fault of `plan`.
-    ///
-    /// # Panics
-    /// If one is in the past or names a node that does not exist.
-    #[track_caller]
-    pub fn schedule_plan(&mut self, plan: &FaultPlan) {
-        for planned in plan.iter() {
-            assert!(planned.at >= self.now, "{planned}: it is {} already", self.now);
-            self.schedule(planned.at - self.now, planned.fault.clone());
-        }
-    }
-
     // ---- Running ----
 
     /// Lets the next event happen. False if nothing is pending.
@@ -533,20 +423,6 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     fn expect(&self, id: NodeId) {
         let _ = self.world.name(id);
-    }
-
-    #[track_caller]
-    fn check_nodes(&self, fault: &Fault) {
-        match fault {
-            Fault::Partition(Partition { from, to, .. }) => {
-                from.iter().chain(to).for_each(|&id| self.expect(id));
-                if let Some(both) = from.iter().find(|id| to.contains(id)) {
-                    panic!("{fault}: {both} is on both sides");
-                }
-            }
-            Fault::Heal => {}
-            Fault::Crash(id) | Fault::Restart(id) | Fault::Pause(id) | Fault::Resume(id) => self.expect(*id),
-        }
     }
 
     fn added(time: Time, world: &World<M>, node: NodeId) -> Record<'_, M> {

@@ -1,16 +1,14 @@
 //! Between two calls of a scenario: events leave the scheduler, the world changes, effects are scheduled.
 
-use super::{Agenda, Simulation};
+use super::Simulation;
 use crate::fault::{Change, Fault};
 use crate::network::{Address, Fate, Numbers};
 use crate::node::{NodeId, NodeKey};
-use crate::partition::Partition;
 use crate::process::{Effect, Environment, Value};
 use crate::random::{Domain, Random, scale};
 use crate::record::{DropReason, Record, What, kind_of};
 use crate::time::{Time, nanoseconds_of};
 use crate::world::Event;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 /// What the scheduler holds.
@@ -25,7 +23,7 @@ pub(super) enum Pending<M> {
 
 impl<M> Pending<M> {
     /// The node it is for; a fault is for none.
-    fn node(&self) -> Option<NodeId> {
+    pub(super) fn node(&self) -> Option<NodeId> {
         match self {
             Pending::Start(node) | Pending::Fire { node, .. } | Pending::Synced(node) => Some(*node),
             Pending::Deliver { address, .. } => Some(address.to),
@@ -162,7 +160,7 @@ impl<M: Value> Simulation<M> {
     }
 
     /// Applies an event, and lets the effects of its node take place. Links have no effects.
-    fn transition(&mut self, event: Event<M>) {
+    pub(super) fn transition(&mut self, event: Event<M>) {
         let node = event.node();
         let mut no_draws = 0;
         let (key, draws) = match node {
@@ -278,82 +276,14 @@ impl<M: Value> Simulation<M> {
         (fate, DropReason::Edit)
     }
 
-    /// Applies a fault now. One that has nothing to do (a crash of a crashed node) does nothing.
-    ///
-    /// # Panics
-    /// If it names a node that does not exist.
-    #[track_caller]
-    pub fn apply(&mut self, fault: &Fault) {
-        self.check_nodes(fault);
-        let mut lost_writes = 0;
-        let event = match fault.clone() {
-            Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
-            Fault::Heal => Event::Heal,
-            Fault::Crash(node) if self.world.is_up(node) => {
-                let (kept, torn) = self.draw_crash(node);
-                lost_writes = self.world.storage(node).unsynced() - kept;
-                self.forget(node);
-                Event::Crash { node, kept, torn }
-            }
-            Fault::Restart(node) if !self.world.is_up(node) => Event::Restart(node),
-            Fault::Pause(node) if self.world.is_up(node) && !self.world.is_paused(node) => Event::Pause(node),
-            Fault::Resume(node) if self.world.is_paused(node) => Event::Resume(node),
-            Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => return,
-        };
-        self.record(What::Fault { fault, lost_writes });
-        self.transition(event);
-        if let Fault::Resume(node) = fault {
-            self.wake(*node);
-        }
-    }
-
-    /// Puts everything right: links, nodes and clocks. The network's base loss stays.
-    pub(crate) fn heal_everything(&mut self) {
-        self.heal();
-        for node in self.world.ids() {
-            if !self.world.is_up(node) {
-                self.apply(&Fault::Restart(node));
-            } else if self.world.is_paused(node) {
-                self.apply(&Fault::Resume(node));
-            }
-        }
-    }
-
-    /// How many unsynced writes survive a crash, each number equally likely, and whether the next is torn.
-    fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
-        let unsynced = self.world.storage(node).unsynced();
-        if unsynced == 0 {
-            return (0, false);
-        }
-        let number = self.draw_for_storage(node);
-        (scale(number, unsynced as u64 + 1) as usize, number & 1 == 1)
-    }
-
-    fn draw_for_storage(&mut self, node: NodeId) -> u64 {
+    pub(super) fn draw_for_storage(&mut self, node: NodeId) -> u64 {
         let agenda = &mut self.agendas[node.index()];
         agenda.storage_draws += 1;
         self.random.at(Domain::Storage, self.world.key(node).place(), agenda.storage_draws)[0]
     }
 
-    /// A crash cancels the node's timers and its sync; what waited for it is lost with it.
-    fn forget(&mut self, node: NodeId) {
-        let Agenda { timers, awaited, waiting, .. } = &mut self.agendas[node.index()];
-        for handle in timers.drain(..).flatten().chain(awaited.take()) {
-            self.scheduler.cancel(handle);
-        }
-        let of_node = |pending: &Pending<M>| pending.node() == Some(node);
-        let (own, others): (VecDeque<_>, _) = self.ready.drain(..).partition(of_node);
-        self.ready = others;
-        let lost: Vec<Pending<M>> = waiting.drain(..).chain(own).collect();
-        for pending in lost {
-            if let Pending::Deliver { address, copy, message } = pending {
-                self.record(What::Dropped { address, copy, message: &message, reason: DropReason::Crash });
-            }
-        }
-    }
-
     /// What has waited for `node` is due now, before anything else.
-    fn wake(&mut self, node: NodeId) {
+    pub(super) fn wake(&mut self, node: NodeId) {
         let waiting = &mut self.agendas[node.index()].waiting;
         let synced = matches!(waiting.front(), Some(Pending::Synced(_)));
         if self.world.is_ready(node) || synced && !self.world.is_paused(node) {
@@ -364,7 +294,7 @@ impl<M: Value> Simulation<M> {
     }
 
     #[inline]
-    fn record(&mut self, what: What<'_, M>) {
+    pub(super) fn record(&mut self, what: What<'_, M>) {
         if !self.observers.is_empty() {
             Self::tell(&mut self.observers, Record { time: self.now, what });
         }
