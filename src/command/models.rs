@@ -4,7 +4,6 @@ use super::run::{Finished, Run};
 use super::scenario::Scenario;
 use crate::model::Model;
 use anyhow::Result;
-use serde::Serialize;
 
 /// Models for the command: `Models::default().with(Paxos).with(TwoPhaseCommit)`.
 #[derive(Default)]
@@ -53,40 +52,11 @@ impl Models {
 
 /// The parameters in the order of their declaration, with their defaults.
 fn defaults<M: Model>(_: &M) -> Vec<(String, String)> {
-    // By way of JSON, which keeps the order of the fields.
-    #[derive(Serialize)]
-    struct Fields<P>(P);
-    let text = serde_json::to_string(&Fields(M::Parameters::default())).unwrap_or_default();
-    let fields: toml_order::Ordered = serde_json::from_str(&text).unwrap_or_default();
-    fields.0
-}
-
-mod toml_order {
-    use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-    use std::fmt;
-
-    /// The fields of a JSON object in their order, values as text.
-    #[derive(Default)]
-    pub(super) struct Ordered(pub(super) Vec<(String, String)>);
-
-    impl<'de> Deserialize<'de> for Ordered {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Fields;
-            impl<'de> Visitor<'de> for Fields {
-                type Value = Ordered;
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("a struct")
-                }
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Ordered, A::Error> {
-                    let mut fields = Vec::new();
-                    while let Some((name, value)) = map.next_entry::<String, serde_json::Value>()? {
-                        fields.push((name, value.to_string()));
-                    }
-                    Ok(Ordered(fields))
-                }
-            }
-            deserializer.deserialize_map(Fields)
+    match serde_json::to_value(M::Parameters::default()) {
+        Ok(serde_json::Value::Object(fields)) => {
+            fields.into_iter().map(|(name, value)| (name, value.to_string())).collect()
         }
+        _ => Vec::new(),
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Content {
 }
 
 /// The keys that `--set` takes for the scenario's own rather than the model's.
-const TOP: [&str; 5] = ["model", "description", "seed", "duration", "availability_window"];
+const TOP: [&str; 7] = ["model", "description", "seed", "duration", "checks", "plots", "availability_window"];
 
 fn one() -> u64 {
     1

@@ -1,0 +1,281 @@
+//! The command as a user types it: what it prints, what it writes, and what it says to bad input.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The workspace's root, where users stand.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("models/ lies in the root").to_path_buf()
+}
+
+fn netsplit(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netsplit"));
+    command.current_dir(root()).args(arguments).output().expect("the command can be started")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A fresh folder for one test.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("a folder for the test");
+    path
+}
+
+const BLOCKING: &str = "models/scenarios/two_phase_commit_blocking.toml";
+
+fn digest_line(output: &Output) -> String {
+    text(&output.stdout).lines().last().unwrap_or_default().to_string()
+}
+
+#[test]
+fn list_names_models_parameters_and_scenarios() {
+    let output = netsplit(&["list"]);
+    assert!(output.status.success());
+    let listed = text(&output.stdout);
+    for word in ["multi-paxos", "two-phase-commit", "election_timeout", "\"50ms\"", "paxos_aws.toml"] {
+        assert!(listed.contains(word), "expected {word} in\n{listed}");
+    }
+    assert!(!listed.contains("error:"), "{listed}");
+}
+
+#[test]
+fn every_scenario_that_ships_runs_and_holds() {
+    for entry in fs::read_dir(root().join("models/scenarios")).expect("the scenarios") {
+        let path = entry.expect("a readable folder").path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let path = path.to_string_lossy().into_owned();
+            let output = netsplit(&["run", &path]);
+            assert!(output.status.success(), "{path}\n{}{}", text(&output.stdout), text(&output.stderr));
+        }
+    }
+}
+
+#[test]
+fn the_last_line_is_the_digest_and_belongs_to_the_seed() {
+    let first = netsplit(&["run", BLOCKING]);
+    let line = digest_line(&first);
+    let hex = line.strip_prefix("digest ").expect("the last line is the digest");
+    assert!(hex.len() == 32 && hex.chars().all(|c| c.is_ascii_hexdigit()), "{line}");
+    assert_eq!(line, digest_line(&netsplit(&["run", BLOCKING, "--seed", "1"])));
+    assert_ne!(line, digest_line(&netsplit(&["run", BLOCKING, "--seed", "2"])));
+}
+
+#[test]
+fn json_is_one_object_with_the_same_digest() {
+    let output = netsplit(&["run", BLOCKING, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    for key in ["model", "scenario", "seed", "engine", "digest", "checks", "metrics"] {
+        assert!(json.get(key).is_some(), "{key} is missing");
+    }
+    let digest = format!("digest {}", json["digest"].as_str().expect("a string"));
+    assert_eq!(digest, digest_line(&netsplit(&["run", BLOCKING])));
+    assert!(json["metrics"]["operations"]["ok"].as_u64().expect("a number") > 100);
+}
+
+#[test]
+fn out_holds_plots_data_and_summary_and_they_are_the_same_bytes_again() {
+    let (one, two) = (folder("out-one"), folder("out-two"));
+    for out in [&one, &two] {
+        let output = netsplit(&["run", BLOCKING, "--out", &out.to_string_lossy()]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let mut names: Vec<_> =
+        fs::read_dir(&one).expect("the folder").map(|e| e.expect("a file").file_name()).collect();
+    names.sort();
+    let expected = ["availability.csv", "availability.svg", "latency-cdf.csv", "latency-cdf.svg"];
+    let more = ["latency-over-time.csv", "latency-over-time.svg", "summary.json"];
+    assert_eq!(names, [&expected[..], &more[..]].concat());
+    for name in names {
+        let read = |folder: &Path| fs::read(folder.join(&name)).expect("a file");
+        assert_eq!(read(&one), read(&two), "{name:?}");
+    }
+}
+
+#[test]
+fn a_trace_has_a_line_of_json_for_each_event() {
+    let file = folder("trace").join("run.jsonl");
+    let output = netsplit(&["run", BLOCKING, "--trace", &file.to_string_lossy()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = fs::read_to_string(&file).expect("the trace");
+    let mut events = std::collections::BTreeMap::new();
+    for line in lines.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        *events.entry(record["event"].as_str().expect("an event").to_string()).or_insert(0) += 1;
+        assert!(record["nanoseconds"].is_u64());
+    }
+    assert_eq!(events["fault"], 4);
+    assert!(events["sent"] >= events["delivered"]);
+}
+
+#[test]
+fn set_changes_parameters_and_settings() {
+    let json = |settings: &[&str]| -> serde_json::Value {
+        let mut arguments = vec!["run", BLOCKING, "--json"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        let output = netsplit(&arguments);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)))
+    };
+    let plain = json(&[]);
+    let changed =
+        json(&["participants=2", "duration=25s", "network.loss_probability=0.2", "storage.sync_latency=0ms"]);
+    assert_ne!(plain["digest"], changed["digest"]);
+    let sent = |json: &serde_json::Value| json["metrics"]["messages"]["sent"].as_u64().expect("a number");
+    assert!(sent(&changed) < sent(&plain));
+}
+
+#[test]
+fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
+    let duel = "models/scenarios/paxos_duel.toml";
+    let setting = r#"checks=["every proposer that is up knows the chosen value"]"#;
+    let output = netsplit(&["run", duel, "--set", &format!("{setting}")]);
+    // `checks` is a key of the scenario's own.
+    assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(
+        said.contains("violated  eventually: every proposer that is up knows the chosen value"),
+        "{said}"
+    );
+    assert!(said.contains("Prepare"), "{said}");
+}
+
+/// A scenario, as text, and what is said about it: where, and what was expected.
+const BAD: [(&str, &str, &str); 19] = [
+    ("", ":1:", "the scenario is empty"),
+    ("model = ", ":1:", "expected"),
+    ("duration = \"5s\"", ":1:", "missing field `model`"),
+    ("model = \"paxos\"\nduration = \"5s\"\ndurations = 1", ":3:", "unknown field `durations`"),
+    ("model = \"paxoss\"\nduration = \"5s\"", ":1:", "expected one of paxos"),
+    ("model = \"paxos\"\nduration = \"5 parsecs\"", ":2:", "`5 parsecs` is not a span of time"),
+    ("model = \"paxos\"\nduration = 5", ":2:", "expected a string"),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[network]\nloss_probability = -0.1",
+        ":4:",
+        "-0.1 is not a probability",
+    ),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[network]\ndelay = { gamma = \"5ms\" }",
+        ":4:",
+        "expected `uniform` or `exponential`",
+    ),
+    ("model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = \"many\"", ":4:", "expected usize"),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptor = 3",
+        ":4:",
+        "unknown field `acceptor`, expected one of",
+    ),
+    ("model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = 0", ":3:", "acceptors is 0"),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[[faults]]\nat = \"1s\"\ncrash = \"acceptor-7\"",
+        ":5:",
+        "the nodes are acceptor-0",
+    ),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[[faults]]\nat = \"9s\"\ncrash = \"acceptor-1\"",
+        ":4:",
+        "after the end, at 5s",
+    ),
+    ("model = \"paxos\"\nduration = \"5s\"\n[[faults]]\nat = \"1s\"", ":3:", "expected one of crash"),
+    ("model = \"paxos\"\nduration = \"5s\"\nchecks = [\"it works\"]", ":3:", "there is no check `it works`"),
+    ("model = \"paxos\"\nduration = \"5s\"\nplots = [\"pie\"]", ":3:", "expected one of latency-cdf"),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[topology]\nround_trip_times = \"bent.csv\"",
+        "bent.csv:2:",
+        "the matrix is square",
+    ),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[topology]\nround_trip_times = \"two.csv\"\nplace.acceptor = [\"Mars\"]",
+        ":5:",
+        "expected one of A, B",
+    ),
+];
+
+#[test]
+fn bad_input_gets_one_error_with_file_and_line_and_leaves_no_output() {
+    let folder = folder("bad");
+    fs::write(folder.join("bent.csv"), "region,A,B\nA,0\nB,1,0\n").expect("a file");
+    fs::write(folder.join("two.csv"), "region,A,B\nA,0,1\nB,1,0\n").expect("a file");
+    for (number, (scenario, place, expected)) in BAD.iter().enumerate() {
+        let file = folder.join(format!("bad-{number}.toml"));
+        fs::write(&file, scenario).expect("a file");
+        let (out, trace) = (folder.join("out"), folder.join("trace.jsonl"));
+        let output = netsplit(&[
+            "run",
+            &file.to_string_lossy(),
+            "--out",
+            &out.to_string_lossy(),
+            "--trace",
+            &trace.to_string_lossy(),
+        ]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{scenario}\n{said}");
+        assert_eq!(said.matches("error:").count(), 1, "{said}");
+        assert!(said.contains(place) && said.contains(expected), "expected {place} {expected} in\n{said}");
+        assert!(!said.contains("panicked"), "{said}");
+        assert!(!out.exists() && !trace.exists(), "{scenario}: output was left behind");
+        let left: Vec<_> = fs::read_dir(&folder).expect("the folder").filter_map(Result::ok).collect();
+        assert!(left.iter().all(|e| !e.file_name().to_string_lossy().contains("partial")), "{left:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_a_folder_or_not_text_is_said_to_be() {
+    let folder = folder("unreadable");
+    let latin = folder.join("latin.toml");
+    fs::write(&latin, b"model = \"paxos\"\ndescription = \"caf\xe9\"\n").expect("a file");
+    for (path, expected) in [
+        (folder.join("missing.toml"), "expected a scenario"),
+        (folder.clone(), "expected a scenario"),
+        (latin, "latin.toml:2: not UTF-8"),
+    ] {
+        let output = netsplit(&["run", &path.to_string_lossy()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(expected), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written_is_said_to_be_before_the_run() {
+    let folder = folder("unwritable");
+    let file = folder.join("file");
+    fs::write(&file, "").expect("a file");
+    let inside = file.join("out");
+    for (flag, path) in [("--out", &file), ("--out", &inside), ("--trace", &inside), ("--trace", &folder)] {
+        let output = netsplit(&["run", BLOCKING, flag, &path.to_string_lossy()]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flag} {}", path.display());
+        assert!(said.contains("cannot be written"), "{said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_bad_setting_names_the_flag() {
+    for (setting, expected) in [
+        ("participants", "expected key=value"),
+        ("participants=none", "--set participants=none"),
+        ("nobody=1", "--set nobody=1: unknown field `nobody`"),
+        ("network.loss_probability=2", "--set network.loss_probability=2: 2 is not a probability"),
+        ("duration=5", "--set duration=5"),
+        ("network..x=1", "is not a key"),
+    ] {
+        let output = netsplit(&["run", BLOCKING, "--set", setting]);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{setting}");
+        assert!(said.contains(expected), "expected {expected} in\n{said}");
+    }
+}
+
+#[test]
+fn a_mistyped_command_or_flag_has_exit_status_two() {
+    for arguments in
+        [&["rnu"][..], &["run"], &["run", BLOCKING, "--sed", "1"], &["run", BLOCKING, "--seed", "x"]]
+    {
+        assert_eq!(netsplit(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+    assert!(netsplit(&["--help"]).status.success());
+}
