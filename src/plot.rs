@@ -59,6 +59,9 @@ pub enum PlotError {
 ///
 /// # Errors
 /// If there is no figure of that name, or its own function reports an error.
+///
+/// # Panics
+/// If a span is longer than 584 years.
 pub fn figure(
     name: &str,
     metrics: &Metrics,
@@ -76,7 +79,7 @@ pub fn figure(
 
 /// The distribution of latencies: which share of the operations that took place took how long or less,
 /// with the median and the 99th percentile (nearest rank) marked. Operations that failed, or whose
-/// outcome is unknown, have no latency; the key counts them.
+/// outcome is unknown, have no latency; the key says how many operations there were.
 ///
 /// The data is `latency_ms,share`, one row for each latency that occurred.
 ///
@@ -102,19 +105,8 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
         y: Axis::share("share of operations at or below"),
         absence: absence(metrics, latencies.is_empty()),
     };
-    let svg = frame.draw(|plot| {
-        if curve.is_empty() {
-            return Ok(());
-        }
-        plot.line(&curve)?;
-        for (name, rank) in [("p50", 0.5), ("p99", 0.99)] {
-            let Some(latency) = percentile(&latencies, rank) else { continue };
-            let at_or_below = latencies.partition_point(|other| *other <= latency);
-            let point = (nanoseconds_of(latency) as f64, at_or_below as f64 / latencies.len() as f64);
-            plot.point_out(&format!("{name} {}", rounded(latency)), point)?;
-        }
-        Ok(())
-    })?;
+    let svg =
+        frame.draw(|plot| if curve.is_empty() { Ok(()) } else { draw_curve(plot, &curve, &latencies) })?;
     Ok(Figure { name: NAMES[0], svg, csv })
 }
 
@@ -127,28 +119,34 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
 ///
 /// # Errors
 /// If the figure cannot be drawn.
+///
+/// # Panics
+/// If a span is longer than 584 years.
 pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> Result<Figure, PlotError> {
     let mut csv = "invoked_s,latency_ms,outcome\n".to_string();
-    let mut counts: BTreeMap<Fate, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<Ending, usize> = BTreeMap::new();
     for operation in metrics.operations() {
         let latency = operation.latency().map(milliseconds_text).unwrap_or_default();
-        let fate = Fate::of(operation);
-        *counts.entry(fate).or_default() += 1;
-        let _ = writeln!(csv, "{},{latency},{}", operation.invoked.as_seconds(), fate.name());
+        let ending = Ending::of(operation);
+        *counts.entry(ending).or_default() += 1;
+        let _ = writeln!(csv, "{},{latency},{}", operation.invoked.as_seconds(), ending.name());
     }
     let latencies = metrics.latencies();
-    let missed: Vec<Fate> = counts.keys().copied().filter(|fate| *fate != Fate::Ok).collect();
+    let missed: Vec<Ending> = counts.keys().copied().filter(|ending| *ending != Ending::Ok).collect();
     let frame = Frame {
         title,
-        key: counts.iter().map(|(fate, count)| (fate.mark(), format!("{} ({count})", fate.name()))).collect(),
+        key: counts
+            .iter()
+            .map(|(ending, count)| (ending.mark(), format!("{} ({count})", ending.name())))
+            .collect(),
         bands: metrics.bands(),
         x: Axis::time(end(metrics, duration)),
         y: latency_axis(&latencies, 0.04 + 0.05 * missed.len() as f64),
         absence: absence(metrics, latencies.is_empty()),
     };
     let svg = frame.draw(|plot| {
-        for (row, fate) in missed.iter().enumerate() {
-            draw_missed(plot, metrics, *fate, row as i32)?;
+        for (row, ending) in missed.iter().enumerate() {
+            draw_missed(plot, metrics, *ending, row as i32)?;
         }
         draw_points(plot, metrics)
     })?;
@@ -163,6 +161,9 @@ pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> 
 ///
 /// # Errors
 /// If the window is empty, or the figure cannot be drawn.
+///
+/// # Panics
+/// If a span is longer than 584 years.
 pub fn availability(
     metrics: &Metrics,
     title: &str,
@@ -186,65 +187,68 @@ pub fn availability(
         y: Axis::share("share of operations that took place"),
         absence: absence(metrics, windows.is_empty()),
     };
-    let svg = frame.draw(|plot| {
-        for run in windows.chunk_by(|a, b| b.0 - a.0 == window) {
-            let step = |(start, share): &(Time, f64)| {
-                let ends = (*start + window).min(end);
-                [*start, ends].map(|time| (time.as_nanoseconds() as f64, *share))
-            };
-            plot.line(&run.iter().flat_map(step).collect::<Vec<_>>())?;
-        }
-        Ok(())
-    })?;
+    let svg = frame.draw(|plot| draw_windows(plot, &windows, window, end))?;
     Ok(Figure { name: NAMES[2], svg, csv })
 }
 
 /// What became of an operation, by the end of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fate {
+enum Ending {
     Ok,
     Failed,
     Unknown,
     Open,
 }
 
-impl Fate {
-    fn of(operation: &Operation) -> Fate {
+impl Ending {
+    fn of(operation: &Operation) -> Ending {
         match operation.responded {
-            Some((_, Outcome::Ok)) => Fate::Ok,
-            Some((_, Outcome::Failed)) => Fate::Failed,
-            Some((_, Outcome::Unknown)) => Fate::Unknown,
-            None => Fate::Open,
+            Some((_, Outcome::Ok)) => Ending::Ok,
+            Some((_, Outcome::Failed)) => Ending::Failed,
+            Some((_, Outcome::Unknown)) => Ending::Unknown,
+            None => Ending::Open,
         }
     }
 
     fn name(self) -> &'static str {
         match self {
-            Fate::Ok => "ok",
-            Fate::Failed => "failed",
-            Fate::Unknown => "unknown",
-            Fate::Open => "open",
+            Ending::Ok => "ok",
+            Ending::Failed => "failed",
+            Ending::Unknown => "unknown",
+            Ending::Open => "open",
         }
     }
 
     fn mark(self) -> Mark {
         match self {
-            Fate::Ok => Mark::Point,
-            Fate::Failed => Mark::Cross,
-            Fate::Unknown => Mark::Stroke,
-            Fate::Open => Mark::Triangle,
+            Ending::Ok => Mark::Point,
+            Ending::Failed => Mark::Cross,
+            Ending::Unknown => Mark::Stroke,
+            Ending::Open => Mark::Triangle,
         }
     }
 }
 
-/// Marks the operations of a fate in a row along the top, one for each pixel at most.
-fn draw_missed(plot: &Plot, metrics: &Metrics, fate: Fate, row: i32) -> Drawn {
+/// Draws the distribution of sorted latencies, and its percentiles.
+fn draw_curve(plot: &Plot, curve: &[(f64, f64)], latencies: &[Duration]) -> Drawn {
+    let percentiles = [("p50", 0.5), ("p99", 0.99)].map(|(name, rank)| {
+        let latency = percentile(latencies, rank).unwrap_or_default();
+        // At its rank a percentile is on the curve, and two that are equal are still apart.
+        (format!("{name} {}", rounded(latency)), (nanoseconds_of(latency) as f64, rank))
+    });
+    percentiles.iter().try_for_each(|(_, point)| plot.guide(*point))?;
+    plot.line(curve)?;
+    percentiles.iter().try_for_each(|(label, point)| plot.point_out(label, *point))
+}
+
+/// Marks the operations of one ending in a row along the top, one for each pixel at most.
+fn draw_missed(plot: &Plot, metrics: &Metrics, ending: Ending, row: i32) -> Drawn {
     let mut columns: BTreeMap<i32, f64> = BTreeMap::new();
-    for operation in metrics.operations().iter().filter(|operation| Fate::of(operation) == fate) {
+    for operation in metrics.operations().iter().filter(|operation| Ending::of(operation) == ending) {
         let time = operation.invoked.as_nanoseconds() as f64;
         columns.entry(plot.pixel((time, 0.0)).0).or_insert(time);
     }
-    columns.into_values().try_for_each(|time| plot.mark_above(fate.mark(), time, row))
+    columns.into_values().try_for_each(|time| plot.mark_above(ending.mark(), time, row))
 }
 
 /// Draws a point for each operation that took place; of those in one cell, the fastest and the slowest.
@@ -268,9 +272,19 @@ fn draw_points(plot: &Plot, metrics: &Metrics) -> Drawn {
     Ok(())
 }
 
+/// Draws a step for each window; a line goes on until there is a gap to be seen.
+fn draw_windows(plot: &Plot, windows: &[(Time, f64)], window: Duration, end: Time) -> Drawn {
+    let step = |&(start, share): &(Time, f64)| {
+        [start, (start + window).min(end)].map(|time| (time.as_nanoseconds() as f64, share))
+    };
+    let steps: Vec<[(f64, f64); 2]> = windows.iter().map(step).collect();
+    let no_gap = |a: &[(f64, f64); 2], b: &[(f64, f64); 2]| plot.pixel(b[0]).0 <= plot.pixel(a[1]).0;
+    steps.chunk_by(no_gap).try_for_each(|line| plot.line(line.as_flattened()))
+}
+
 fn latency_axis(latencies: &[Duration], room: f64) -> Axis {
     let fastest = latencies.first().copied().unwrap_or_default();
-    let slowest = latencies.last().copied().unwrap_or(Duration::from_millis(1));
+    let slowest = latencies.last().copied().unwrap_or(Duration::from_millis(100));
     Axis::latency(fastest, slowest, room)
 }
 

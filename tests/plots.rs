@@ -187,6 +187,8 @@ fn a_hundred_thousand_operations_and_ten_thousand_faults_make_a_figure_below_fiv
         assert!(figure.svg.len() < 5_000_000, "{}: {} bytes", figure.name, figure.svg.len());
         assert_well_formed(&figure.svg);
     }
+    let narrow = plot::availability(&run.metrics, "Title", seconds(100), microseconds(1)).expect("a figure");
+    assert!(narrow.svg.len() < 500_000, "{} bytes", narrow.svg.len());
     assert_eq!(run.figures(seconds(100))[1].csv.lines().count(), 100_001);
 }
 

@@ -36,11 +36,11 @@ impl Axis {
         }
     }
 
-    /// Time in seconds, from the start of the run to `end`.
+    /// Time from the start of the run to `end`; in seconds, unless the run is shorter than two.
     pub fn time(end: Time) -> Axis {
         let end = end.as_nanoseconds().max(1);
-        let ticks = linear_ticks(end, 12, UNITS[0].1);
-        Axis::linear("time (s)".to_string(), end, 0.0, ticks)
+        let (unit, scale) = unit_of(end);
+        Axis::linear(format!("time ({unit})"), end, 0.0, linear_ticks(end, 12, scale))
     }
 
     /// Latencies: from zero to the slowest, or from the fastest to the slowest on a logarithmic axis if
@@ -50,9 +50,9 @@ impl Axis {
         if fastest > 0 && slowest / fastest >= LOGARITHMIC_FROM {
             return Axis::logarithmic("latency (log scale)".to_string(), fastest, slowest, room);
         }
-        let unit = UNITS.iter().find(|(_, scale)| slowest / scale >= 2).unwrap_or(&UNITS[3]);
-        let ticks = linear_ticks((slowest as f64 / (1.0 - room)) as u64, 9, unit.1);
-        Axis::linear(format!("latency ({})", unit.0), slowest, room, ticks)
+        let (unit, scale) = unit_of(slowest);
+        let ticks = linear_ticks((slowest as f64 / (1.0 - room)) as u64, 9, scale);
+        Axis::linear(format!("latency ({unit})"), slowest, room, ticks)
     }
 
     /// The pixel at which `value` is, on an axis from pixel `limits.0` to pixel `limits.1`.
@@ -113,6 +113,11 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
+/// The longest unit, and its nanoseconds, of which there are at least two in `end`.
+fn unit_of(end: u64) -> (&'static str, u64) {
+    UNITS.into_iter().find(|(_, scale)| end / scale >= 2).unwrap_or(UNITS[3])
+}
+
 /// Ticks from zero to `end` at 1, 2 or 5 times a power of ten, `count` steps at most.
 fn linear_ticks(end: u64, count: u64, scale: u64) -> Vec<(f64, String)> {
     let step = steps(&[1, 2, 5]).find(|step| end / step <= count).unwrap_or(end);
@@ -167,6 +172,8 @@ mod tests {
         assert_eq!(labels(&axis), ["0", "100", "200", "300", "400", "500", "600", "700"]);
         assert_eq!(Axis::latency(milliseconds(80), milliseconds(1200), 0.0).title, "latency (ms)");
         assert_eq!(Axis::latency(seconds(1), seconds(12), 0.0).title, "latency (s)");
+        assert_eq!(Axis::time(Time::ZERO + seconds(60)).title, "time (s)");
+        assert_eq!(Axis::time(Time::ZERO + milliseconds(40)).title, "time (ms)");
     }
 
     #[test]
@@ -187,7 +194,7 @@ mod tests {
 
     #[test]
     fn an_axis_of_no_length_has_ticks_and_pixels() {
-        assert_eq!(labels(&Axis::time(Time::ZERO)), ["0", "0.000000001"]);
+        assert_eq!(labels(&Axis::time(Time::ZERO)), ["0", "1"]);
         assert_eq!(Axis::latency(Duration::ZERO, Duration::ZERO, 0.0).pixel(0.0, (10, 20)), 10);
     }
 }

@@ -1,8 +1,7 @@
 //! Where the bands of a figure and their labels are, so that none hides another.
 //!
 //! A row above the plot belongs, over the length of its bands, to one label. Labels share a row if their
-//! bands and texts are apart. If that takes too many rows, there is one row or less for each kind of
-//! fault instead.
+//! bands and texts are apart. If that takes too many rows, the bands are labelled by their kind alone.
 
 use super::frame::{LEFT, RIGHT, shorten, text_width};
 use crate::metrics::Band;
@@ -35,33 +34,28 @@ pub(super) struct Lane {
 
 /// The bands by kind: the shades of the plot.
 pub(super) fn shades(bands: &[Band], span: impl Fn(&Band) -> Option<Span>) -> Vec<Lane> {
-    lanes(bands, span, |band| kind(&band.label), |kind, count| format!("{kind} ({count})"))
+    lanes(bands, span, kind)
 }
 
 /// The bands by label: the rows above the plot.
 pub(super) fn rows(bands: &[Band], span: impl Fn(&Band) -> Option<Span>) -> Vec<Lane> {
-    let lanes = lanes(bands, &span, |band| &band.label, |label, _| label.to_string());
+    let lanes = lanes(bands, &span, |label| label);
     if lanes.iter().any(|lane| lane.row >= ROWS) { shades(bands, span) } else { lanes }
 }
 
+/// The first word of a label.
 fn kind(label: &str) -> &str {
     label.split_whitespace().next().unwrap_or_default()
 }
 
-fn lanes<'a>(
-    bands: &'a [Band],
-    span: impl Fn(&Band) -> Option<Span>,
-    key: impl Fn(&'a Band) -> &'a str,
-    name: impl Fn(&str, usize) -> String,
-) -> Vec<Lane> {
+fn lanes(bands: &[Band], span: impl Fn(&Band) -> Option<Span>, name: fn(&str) -> &str) -> Vec<Lane> {
     let mut spans: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
     for band in bands {
         if let Some(span) = span(band) {
-            spans.entry(key(band)).or_default().push(span);
+            spans.entry(name(&band.label)).or_default().push(span);
         }
     }
-    let lane = |(key, spans): (&str, Vec<Span>)| Lane::new(kind(key), name(key, spans.len()), spans);
-    let mut lanes: Vec<Lane> = spans.into_iter().map(lane).collect();
+    let mut lanes: Vec<Lane> = spans.into_iter().map(|(label, spans)| Lane::new(label, spans)).collect();
     lanes.sort_by_key(|lane| lane.extent().0);
     place(&mut lanes);
     lanes
@@ -81,8 +75,9 @@ fn place(lanes: &mut [Lane]) {
 }
 
 impl Lane {
-    fn new(kind: &str, label: String, spans: Vec<Span>) -> Lane {
-        let (label, spans) = (shorten(&label, LABEL_SIZE, RIGHT - LEFT), union(spans));
+    fn new(label: &str, spans: Vec<Span>) -> Lane {
+        let kind = kind(label).to_string();
+        let (label, spans) = (shorten(label, LABEL_SIZE, RIGHT - LEFT), union(spans));
         let width = text_width(&label, LABEL_SIZE);
         let mut texts: Vec<i32> = Vec::new();
         for (from, _) in &spans {
@@ -91,7 +86,7 @@ impl Lane {
                 texts.push(begin);
             }
         }
-        Lane { kind: kind.to_string(), label, spans, texts, row: 0 }
+        Lane { kind, label, spans, texts, row: 0 }
     }
 
     /// From the first pixel of its bands and texts to the last.
@@ -153,6 +148,6 @@ mod tests {
         let bands: Vec<Band> = (0..20).map(|node| band(&format!("crash n{node}"), 200, 300)).collect();
         let lanes = rows(&bands, pixels);
         assert_eq!(lanes.len(), 1);
-        assert_eq!(lanes[0].label, "crash (20)");
+        assert_eq!(lanes[0].label, "crash");
     }
 }

@@ -16,7 +16,7 @@ use plotters::style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle, TextStyle, W
 const WIDTH: i32 = 1000;
 const HEIGHT: i32 = 640;
 /// The plot's left edge, in pixels.
-pub(super) const LEFT: i32 = 96;
+pub(super) const LEFT: i32 = 108;
 /// The plot's right edge, in pixels.
 pub(super) const RIGHT: i32 = 964;
 const BOTTOM: i32 = HEIGHT - 72;
@@ -24,7 +24,7 @@ const ROW_HEIGHT: i32 = 26;
 const MARGIN: i32 = 10;
 
 /// The colours of Okabe and Ito, which colour-blind readers can tell apart.
-pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
+const BLUE: RGBColor = RGBColor(0, 114, 178);
 const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
@@ -78,8 +78,10 @@ impl Frame<'_> {
 
     fn draw_on(&self, area: &Area, series: impl FnOnce(&Plot) -> Drawn) -> Drawn {
         area.fill(&WHITE)?;
-        let title = shorten(self.title, 23.0, RIGHT - LEFT);
-        area.draw_text(&title, &text(23.0, HPos::Left, VPos::Top), (LEFT, 16))?;
+        let width = RIGHT - LEFT;
+        let size = if text_width(self.title, 23.0) <= width { 23.0 } else { 17.0 };
+        let title = shorten(self.title, size, width);
+        area.draw_text(&title, &text(size, HPos::Left, VPos::Top), (LEFT, 16))?;
         self.draw_key(area)?;
         let rows = bands::rows(self.bands, |band| self.span(band));
         let count = rows.iter().map(|lane| lane.row + 1).max().unwrap_or(0) as i32;
@@ -122,8 +124,8 @@ impl Frame<'_> {
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         chart
             .configure_mesh()
-            .max_light_lines(0)
-            .bold_line_style(BLACK.mix(0.15))
+            .light_line_style(BLACK.mix(0.0))
+            .bold_line_style(BLACK.mix(0.2))
             .axis_style(BLACK.stroke_width(2))
             .label_style(text(16.0, HPos::Left, VPos::Top))
             .axis_desc_style(text(18.0, HPos::Left, VPos::Top))
@@ -182,10 +184,15 @@ impl Plot<'_, '_> {
         self.mark(mark, (self.x.pixel(time, (LEFT, RIGHT)), self.top + 12 + 18 * row))
     }
 
+    /// Draws a thin line from a point down to the axis.
+    pub fn guide(&self, point: (f64, f64)) -> Drawn {
+        let (x, y) = self.pixel(point);
+        self.area.draw(&PathElement::new(vec![(x, y), (x, BOTTOM)], GREY.stroke_width(2)))
+    }
+
     /// Marks a point of a rising curve and writes `label` on its lower right, where no such curve is.
     pub fn point_out(&self, label: &str, point: (f64, f64)) -> Drawn {
         let (x, y) = self.pixel(point);
-        self.area.draw(&PathElement::new(vec![(x, y), (x, BOTTOM)], GREY.stroke_width(2)))?;
         self.area.draw(&Circle::new((x, y), 6, BLACK.filled()))?;
         self.area.draw_text(label, &text(16.0, HPos::Left, VPos::Top), (x + 10, y + 8))
     }
@@ -228,10 +235,10 @@ pub(super) fn text_width(text: &str, size: f64) -> i32 {
     (text.chars().map(width).sum::<f64>() * size).ceil() as i32
 }
 
-/// The text, cut to fit into a width in pixels.
+/// The text without the characters that XML cannot hold, cut to fit into a width in pixels.
 pub(super) fn shorten(text: &str, size: f64, width: i32) -> String {
-    // XML cannot hold control characters.
-    let mut short: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let of_xml = |c: char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    let mut short: String = text.chars().map(|c| if of_xml(c) { c } else { ' ' }).collect();
     if text_width(&short, size) <= width {
         return short;
     }
