@@ -178,13 +178,16 @@ pub fn ledger(world: &World<Message>, node: NodeId) -> Cow<'_, Ledger> {
     }
 }
 
+fn coordinators(world: &World<Message>) -> Vec<Cow<'_, Ledger>> {
+    world.nodes_of::<Coordinator>().map(|node| ledger(world, node.id())).collect()
+}
+
 fn participants(world: &World<Message>) -> Vec<Cow<'_, Ledger>> {
     world.nodes_of::<Participant>().map(|node| ledger(world, node.id())).collect()
 }
 
 fn everybody(world: &World<Message>) -> Vec<Cow<'_, Ledger>> {
-    let coordinators = world.nodes_of::<Coordinator>().map(|node| ledger(world, node.id()));
-    coordinators.chain(participants(world)).collect()
+    [coordinators(world), participants(world)].concat()
 }
 
 /// Atomicity: no two nodes, up or crashed, know different outcomes of one transaction (AC1).
@@ -196,18 +199,23 @@ pub fn atomic(world: &World<Message>) -> bool {
     })
 }
 
-/// What somebody knows to be committed, every participant has promised (AC3).
-pub fn promised(world: &World<Message>) -> bool {
-    let participants = participants(world);
+/// No transaction is known to be committed anywhere unless the coordinator has decided so and every
+/// participant has promised (AC3, and the rule above).
+pub fn justified(world: &World<Message>) -> bool {
+    let commit = Some(Decision::Commit);
+    let (coordinators, participants) = (coordinators(world), participants(world));
+    let decided = |transaction| coordinators.iter().all(|ledger| ledger.decision(transaction) == commit);
     let promised = |transaction| {
-        participants.iter().all(|ledger| {
-            ledger.is_in_doubt(transaction) || ledger.decision(transaction) == Some(Decision::Commit)
-        })
+        let has_promised = |ledger: &Cow<'_, Ledger>| {
+            ledger.is_in_doubt(transaction) || ledger.decision(transaction) == commit
+        };
+        participants.iter().all(has_promised)
     };
-    let committed = |(_, decision): &(TransactionId, Decision)| *decision == Decision::Commit;
-    let everybody = everybody(world);
-    let mut known = everybody.iter().flat_map(|ledger| ledger.decisions()).filter(committed);
-    known.all(|(transaction, _)| promised(transaction))
+    coordinators.iter().chain(&participants).flat_map(|ledger| ledger.decisions()).all(
+        |(transaction, decision)| {
+            decision == Decision::Abort || decided(transaction) && promised(transaction)
+        },
+    )
 }
 
 /// Whether some participant, up or crashed, is in doubt about some transaction.
