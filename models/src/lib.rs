@@ -1,10 +1,11 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
 pub mod two_phase;
+pub mod two_phase_commit;
 
 use netsplit::command::Models;
 
 /// All models, for the command.
 pub fn all() -> Models {
-    Models::default()
+    Models::default().with(two_phase_commit::TwoPhaseCommit)
 }
