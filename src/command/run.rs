@@ -134,12 +134,14 @@ impl Run {
         scenario.check_placement(sim.world())?;
         let plan = scenario.plan(sim.world())?;
         sim.schedule_plan(&plan);
+        let last_fault = plan.iter().last().map_or(Time::ZERO, |planned| planned.at);
+        let end = Time::ZERO + scenario.content.duration;
         let digest = sim.observe_digest();
         let metrics = sim.observe(Metrics::default());
         if let Some(trace) = &self.trace {
             sim.observe(trace.clone());
         }
-        let (checks, story) = judge(&mut sim, &properties, scenario.content.duration);
+        let (checks, story) = judge(&mut sim, &properties, end, last_fault);
         let digest = sim.observer(digest).to_string();
         Ok(Finished { digest, metrics: sim.observer(metrics).clone(), checks, story })
     }
@@ -164,23 +166,29 @@ fn chosen<M>(
     Ok(properties.into_iter().filter(asked).collect())
 }
 
-/// Runs to the end, and judges: what must always hold after each event, what must hold eventually at the
-/// end. A violation does not end the run, so that its plots are whole; a panic does.
+/// Runs to the end, and judges. What must always hold is asked after each event; what must hold eventually,
+/// after each event from the last fault or repair on, at `last_fault`, until it does. A violation does not
+/// end the run, so that its plots are whole; a panic does.
 fn judge<M: Value>(
     sim: &mut Simulation<M>,
     properties: &[Property<'static, M>],
-    duration: Duration,
+    end: Time,
+    last_fault: Time,
 ) -> (Vec<Checked>, String) {
+    // When each property was first violated (always) or first held (the others).
     let mut found: BTreeMap<usize, Time> = BTreeMap::new();
     let mut story = String::new();
     let ran = caught(|| {
         let mut more = true;
         while more {
-            more = sim.step_before(Time::ZERO + duration);
+            more = sim.step_before(end);
             for (index, property) in properties.iter().enumerate() {
-                let decides = property.when == When::Always && !property.holds(sim.world())
-                    || property.when == When::Reachable && property.holds(sim.world());
-                if decides && !found.contains_key(&index) {
+                let awaited = match property.when {
+                    When::Always => false,
+                    When::EventuallyAfterHeal if sim.now() < last_fault => continue,
+                    When::EventuallyAfterHeal | When::Reachable => true,
+                };
+                if !found.contains_key(&index) && property.holds(sim.world()) == awaited {
                     found.insert(index, sim.now());
                     if property.when == When::Always && story.is_empty() {
                         story = sim.story();
@@ -188,16 +196,15 @@ fn judge<M: Value>(
                 }
             }
         }
-        sim.run_for(Time::ZERO + duration - sim.now());
+        sim.run_for(end - sim.now());
     });
-    let mut checks: Vec<Checked> = Vec::new();
-    for (index, property) in properties.iter().enumerate() {
+    let judged = |(index, property): (usize, &Property<'static, M>)| {
         let at = found.get(&index);
         let (when, holds, reason) = match property.when {
             When::Always => ("always", at.is_none(), at.map(|time| format!("first violated at {time}"))),
             When::EventuallyAfterHeal => {
-                let holds = ran.is_ok() && property.holds(sim.world());
-                ("eventually", holds, (!holds).then(|| format!("does not hold at the end, {}", sim.now())))
+                let never = || format!("at no moment from the last fault on, {last_fault} to {}", sim.now());
+                ("eventually", at.is_some(), at.is_none().then(never))
             }
             // Of one run nobody can ask that it gets everywhere.
             When::Reachable => {
@@ -205,8 +212,9 @@ fn judge<M: Value>(
             }
         };
         let verdict = if holds { "holds" } else { "violated" };
-        checks.push(Checked { name: property.name.clone(), when, verdict, reason });
-    }
+        Checked { name: property.name.clone(), when, verdict, reason }
+    };
+    let mut checks: Vec<Checked> = properties.iter().enumerate().map(judged).collect();
     if let Err(panic) = ran {
         let reason = Some(format!("{panic}, at {}", sim.now()));
         checks.push(Checked {

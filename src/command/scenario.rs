@@ -12,9 +12,9 @@ use crate::time::{Time, milliseconds, seconds, span};
 use crate::topology::Topology;
 use crate::world::World;
 use anyhow::{Context, Result, anyhow, bail};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -31,7 +31,7 @@ pub(super) struct Scenario {
 }
 
 /// The top level of a scenario file.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Content {
     pub(super) model: Spanned<String>,
@@ -71,7 +71,7 @@ fn one_second() -> Duration {
     seconds(1)
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TopologyEntry {
     /// A file, relative to the scenario's folder.
@@ -84,7 +84,7 @@ struct TopologyEntry {
     place: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct StorageEntry {
     sync_latency: Distribution,
@@ -97,7 +97,7 @@ impl Default for StorageEntry {
 }
 
 /// One fault: a time, one thing that goes wrong, and perhaps for how long.
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultEntry {
     at: Spanned<String>,
@@ -116,20 +116,32 @@ struct FaultEntry {
     heal: bool,
 }
 
-/// Node names or roles: one, or a list.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "expected the name of a node or a role, or a list of names")]
-enum Names {
-    One(Spanned<String>),
-    Many(Vec<Spanned<String>>),
-}
+/// Node names or roles, and where they stand in the file.
+type Names = Spanned<NameList>;
 
-impl Names {
-    fn all(&self) -> &[Spanned<String>] {
-        match self {
-            Names::One(name) => std::slice::from_ref(name),
-            Names::Many(names) => names,
+/// One name, or a list of them.
+struct NameList(Vec<String>);
+
+impl<'de> Deserialize<'de> for NameList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = NameList;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a node or a role, or a list of names")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<NameList, E> {
+                Ok(NameList(vec![name.to_string()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> std::result::Result<NameList, A::Error> {
+                let mut list = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    list.push(name);
+                }
+                Ok(NameList(list))
+            }
         }
+        deserializer.deserialize_any(NameVisitor)
     }
 }
 
@@ -158,7 +170,7 @@ impl Scenario {
 
     /// The model's parameters.
     pub(super) fn parameters<P: DeserializeOwned + Default>(&self) -> Result<P> {
-        #[derive(Deserialize)]
+        #[derive(serde::Deserialize)]
         #[serde(bound = "P: DeserializeOwned + Default")]
         struct OnlyParameters<P> {
             #[serde(default)]
@@ -168,7 +180,7 @@ impl Scenario {
     }
 
     /// An error at a place of this scenario.
-    pub(super) fn error(&self, span: Range<usize>, problem: impl std::fmt::Display) -> anyhow::Error {
+    pub(super) fn error(&self, span: Range<usize>, problem: impl fmt::Display) -> anyhow::Error {
         anyhow!("{}: {problem}", self.text.place(&self.file, span.start))
     }
 
@@ -312,14 +324,14 @@ impl Scenario {
 
     fn resolve<M: Value>(&self, names: &Names, world: &World<M>) -> Result<Vec<NodeId>> {
         let mut found = Vec::new();
-        for name in names.all() {
-            let of_role: Vec<NodeId> = world.role(name.get_ref()).collect();
-            match world.find(name.get_ref()) {
+        for name in &names.get_ref().0 {
+            let of_role: Vec<NodeId> = world.role(name).collect();
+            match world.find(name) {
                 _ if !of_role.is_empty() => found.extend(of_role),
                 Some(node) => found.push(node),
                 None => {
-                    let problem = format!("there is no node `{}`: {}", name.get_ref(), nodes(world));
-                    return Err(self.error(name.span(), problem));
+                    let problem = format!("there is no node `{name}`: {}", nodes(world));
+                    return Err(self.error(names.span(), problem));
                 }
             }
         }
