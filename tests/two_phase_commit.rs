@@ -1,13 +1,12 @@
-//! Two-phase commit: the published counts, who blocks and when, what a crash at each step leaves behind,
-//! and atomicity over a thousand seeds and over every order of events.
+//! Two-phase commit: the published counts, who blocks and when, and what a crash at each step leaves
+//! behind. `checks.rs` beside it has the sweep and the exhaustive search.
 
-use netsplit::distribution::uniform;
-use netsplit::explorer::Messages;
+#[path = "two_phase_commit/checks.rs"]
+mod checks;
+
 use netsplit::fault::Edit;
 use netsplit::metrics::Metrics;
 use netsplit::model::{Model, Setup};
-use netsplit::nemesis;
-use netsplit::network::{Link, Probability};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
@@ -359,21 +358,21 @@ fn a_participant_that_forgets_the_outcome_asks_again_and_gets_the_same() {
 
 #[test]
 fn one_refusal_aborts_everywhere() {
-    let mut stage = stage(2);
-    let coordinator = stage.sim.add("coordinator", Coordinator::new(ids(5..7), seconds(1)));
-    let willing = stage.sim.add("participant", Participant::new(coordinator.id(), ids(6..7), seconds(1), 0));
-    let not = stage.sim.add("participant", Participant::new(coordinator.id(), ids(5..6), seconds(1), 100));
-    stage.ask(willing);
-    stage.sim.run();
-    for node in [coordinator.id(), willing.id(), not.id()] {
-        let decision = ledger(stage.sim.world(), node).decision(stage.transaction());
-        assert_eq!(decision, Some(Decision::Abort), "{}", stage.sim.world().name(node));
-    }
-    assert_eq!(stage.sent("Refused"), 1);
-}
+    // The stage is set: one participant is willing, the other never is.
+    let [coordinator, willing, unwilling] = [0, 1, 2].map(NodeId::new);
+    let mut sim = Simulation::new(7);
+    sim.add("coordinator", Coordinator::new(vec![willing, unwilling], seconds(1)));
+    sim.add("participant", Participant::new(coordinator, vec![unwilling], seconds(1), 0));
+    sim.add("participant", Participant::new(coordinator, vec![willing], seconds(1), 100));
+    let client = sim.add_client("client");
+    let transaction = TransactionId { client: client.id(), operation: 1 };
 
-fn ids(range: std::ops::Range<usize>) -> Vec<NodeId> {
-    range.map(NodeId::new).collect()
+    sim.send(client, willing, Message::Begin(transaction));
+    sim.run();
+    for node in [coordinator, willing, unwilling] {
+        assert_eq!(ledger(sim.world(), node).decision(transaction), Some(Decision::Abort), "{node}");
+    }
+    assert_eq!(sim.received(client), [Message::Reply(transaction, Decision::Abort)]);
 }
 
 #[test]
@@ -406,8 +405,8 @@ fn a_client_that_asks_again_elsewhere_asks_for_the_same_transaction() {
 }
 
 #[test]
-fn a_begin_that_comes_late_cannot_revive_an_aborted_transaction() {
-    // The stage is set: the begin is held up for a minute, and its sender has given up asking by then.
+fn a_begin_that_comes_late_cannot_revive_a_transaction_its_sender_was_told_is_aborted() {
+    // The stage is set: the begin is held up for a minute. Its sender asks what became of it long before.
     let mut stage = stage(2);
     stage.sim.edit(Edit::delay("n1>n0#1", seconds(60)).of_kind("Prepared"));
     stage.ask(stage.participants[0]);
@@ -424,73 +423,22 @@ fn a_begin_that_comes_late_cannot_revive_an_aborted_transaction() {
     assert!(stage.decisions().iter().all(|&known| known != Some(Decision::Commit)));
 }
 
-// ---- Over seeds, and over every order ----
-
-/// Loss, duplication and overtaking at any time; for four seconds partitions, crashes and pauses.
-fn rough(seed: u64) -> Simulation<Message> {
-    let probability = |p: f64| Probability::try_from(p).expect("a probability");
-    let setup = Setup {
-        link: Link {
-            delay: uniform(milliseconds(1)..=milliseconds(30)),
-            loss_probability: probability(0.05),
-            duplication_probability: probability(0.05),
-        },
-        // Slow enough that crashes come in the middle of a sync.
-        sync_latency: uniform(milliseconds(1)..=milliseconds(20)),
-        ..Setup::default()
-    };
-    let parameters = Parameters { operations: 4, refusal_percent: 10, ..Parameters::default() };
-    TwoPhaseCommit.simulation(&parameters, &setup, seed).expect("it can be set up")
-}
-
-fn coordinator_is_down(world: &World<Message>) -> bool {
-    world.each::<Coordinator>().next().is_none()
-}
-
 #[test]
-fn it_is_atomic_and_ends_over_a_thousand_seeds_of_loss_partitions_crashes_and_pauses() {
-    let faults = nemesis::partitions().and(nemesis::crashes()).and(nemesis::pauses());
-    netsplit::check(rough)
-        .seeds(0..1_000)
-        .faults(faults.until(seconds(2)))
-        .properties(TwoPhaseCommit.properties())
-        .reachable("a commit", |world| some_transaction_ended(world, Decision::Commit))
-        .reachable("an abort", |world| some_transaction_ended(world, Decision::Abort))
-        .reachable("somebody is in doubt while the coordinator is down", |world| {
-            coordinator_is_down(world) && somebody_is_in_doubt(world)
-        })
-        .run();
-}
+fn a_late_copy_of_the_begin_cannot_revive_a_transaction_that_timed_out() {
+    // The stage is set: a copy of the begin is held up for a minute, and the second participant is never
+    // asked, so that the coordinator waits in vain.
+    let mut stage = stage(2);
+    stage.sim.edit(Edit::duplicate("n1>n0#1", seconds(60)).of_kind("Prepared"));
+    stage.sim.edit(Edit::drop("n0>n2#1").of_kind("Prepare"));
+    stage.ask(stage.participants[0]);
+    stage.sim.run_for(seconds(30));
+    assert!(stage.all_know(Decision::Abort));
 
-/// One client that asks for one transaction, at either of two participants that may refuse.
-fn one_transaction(refusal_percent: u32) -> impl FnOnce(u64) -> Simulation<Message> {
-    let parameters = Parameters {
-        participants: 2,
-        clients: 1,
-        operations: 1,
-        attempts: 1,
-        refusal_percent,
-        ..Parameters::default()
-    };
-    move |seed| TwoPhaseCommit.simulation(&parameters, &Setup::default(), seed).expect("it can be set up")
-}
-
-#[test]
-fn probe() {
-    for (refusal, crashes) in [(50, 0), (50, 1)] {
-        let start = std::time::Instant::now();
-        let explored = netsplit::explore(one_transaction(refusal))
-            .messages(Messages::Set)
-            .crashes(crashes)
-            .max_states(300_000)
-            .properties(TwoPhaseCommit.properties())
-            .run();
-        println!(
-            "{refusal} {crashes}: {} {} {:?} {:?}",
-            explored.distinct,
-            explored.depth,
-            explored.verdict,
-            start.elapsed()
-        );
-    }
+    // The coordinator remembers, crash or no crash, and does not ask anybody again.
+    stage.sim.crash(stage.coordinator);
+    stage.sim.restart(stage.coordinator);
+    stage.sim.run();
+    assert!(stage.sim.now() > Time::ZERO + seconds(60));
+    assert!(stage.all_know(Decision::Abort));
+    assert_eq!(stage.sent("Prepare"), 1);
 }

@@ -32,6 +32,12 @@
 //! stable where it was decided, and a participant that forgets an outcome is in doubt again and asks again.
 //! So a participant's own record of the outcome is written but not waited for.
 //!
+//! That an abort must be stable too is the price of a vote that can begin a transaction; in Mohan's
+//! *presumed abort* it need not be. The history that breaks it otherwise: the coordinator times out, tells
+//! participant-0 to abort, and crashes with nothing in its log. A late copy of participant-0's promise
+//! begins the transaction again, participant-1's promise completes it, and what is aborted at
+//! participant-0 commits.
+//!
 //! **There are no acknowledgements.** Instead of a coordinator that repeats itself until all have
 //! acknowledged, a participant that is *in doubt* (it has promised and knows no outcome) asks, again and
 //! again: the coordinator, and the other participants (cooperative termination). Who knows the outcome

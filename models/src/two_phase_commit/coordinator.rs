@@ -67,7 +67,7 @@ impl Coordinator {
         }
     }
 
-    /// Enabled while not decided. After a commit, nobody who refuses is there.
+    /// Enabled while not decided. Nobody refuses what is committed: everybody had promised it.
     fn on_refused(&mut self, transaction: TransactionId, ctx: &mut Context<Self>) {
         if self.ledger.decision(transaction).is_none() {
             self.decide(transaction, Decision::Abort, ctx);
