@@ -132,7 +132,7 @@ fn set_changes_parameters_and_settings() {
 fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
     let duel = "models/scenarios/paxos_duel.toml";
     let setting = r#"checks=["every proposer that is up knows the chosen value"]"#;
-    let output = netsplit(&["run", duel, "--set", &format!("{setting}")]);
+    let output = netsplit(&["run", duel, "--set", setting]);
     // `checks` is a key of the scenario's own.
     assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
     let said = text(&output.stdout);

@@ -1,7 +1,7 @@
 //! How a two-phase commit is set up: its parameters, its nodes and its clients. Nothing here is part of the
 //! protocol.
 
-use super::{Coordinator, Decision, Message, Participant, atomic, justified, somebody_is_in_doubt};
+use super::{Coordinator, Decision, Message, Participant, atomic, somebody_is_in_doubt};
 use netsplit::client::{Client, ClientOptions, Protocol, Reply, RequestId};
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
@@ -194,10 +194,6 @@ impl Model for TwoPhaseCommit {
     fn properties(&self) -> Vec<Property<'static, Message>> {
         vec![
             Property::always("no transaction commits at one node and aborts at another", atomic),
-            Property::always(
-                "a transaction commits only if all promised and the coordinator decided so",
-                justified,
-            ),
             Property::eventually_after_heal("nobody is in doubt", |world| !somebody_is_in_doubt(world)),
         ]
     }
