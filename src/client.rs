@@ -8,16 +8,23 @@
 
 use crate::node::NodeId;
 use crate::process::{Context, Outcome, Process, Value};
-use std::marker::PhantomData;
+use std::fmt;
 use std::time::Duration;
 
 /// Names one operation across all clients, so that a server can recognise a retry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct RequestId {
     /// The client.
     pub client: NodeId,
     /// The client's operation, counted from one.
     pub operation: u64,
+}
+
+/// Short, for stories: the third operation of n5 is `n5/3`.
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.client, self.operation)
+    }
 }
 
 /// What a server's message means to a client.
@@ -69,7 +76,6 @@ pub struct Client<P: Protocol> {
     operation: u64,
     attempt: u32,
     waiting: bool,
-    marker: PhantomData<fn() -> P>,
 }
 
 /// What wakes a client.
@@ -94,16 +100,7 @@ impl<P: Protocol> Client<P> {
     pub fn new(protocol: P, servers: Vec<NodeId>, options: ClientOptions) -> Self {
         assert!(!servers.is_empty(), "a client needs a server");
         assert!(options.attempts > 0, "a client tries an operation at least once");
-        Client {
-            protocol,
-            servers,
-            options,
-            server: 0,
-            operation: 0,
-            attempt: 0,
-            waiting: false,
-            marker: PhantomData,
-        }
+        Client { protocol, servers, options, server: 0, operation: 0, attempt: 0, waiting: false }
     }
 
     /// How many operations the client has invoked.

@@ -21,7 +21,9 @@ pub enum Messages {
     /// It is gone; sent twice, it is there twice.
     #[default]
     Multiset,
-    /// It stays and can be delivered again: the ever-growing set of many TLA+ specifications.
+    /// It stays and can be delivered again: the ever-growing set of many TLA+ specifications. A process that
+    /// counts or keeps what it receives, as a [`Mailbox`](crate::simulation::Mailbox) does, then has no end
+    /// of states.
     Set,
 }
 

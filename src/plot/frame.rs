@@ -190,10 +190,13 @@ impl Plot<'_, '_> {
         self.area.draw(&PathElement::new(vec![(x, y), (x, BOTTOM)], GREY.stroke_width(2)))
     }
 
-    /// Marks a point of a rising curve and writes `label` on its lower right, where no such curve is.
+    /// Marks a point of a rising curve and writes `label` on its lower right, where no such curve is, on
+    /// white, so that no guide or grid line runs through it.
     pub fn point_out(&self, label: &str, point: (f64, f64)) -> Drawn {
         let (x, y) = self.pixel(point);
         self.area.draw(&Circle::new((x, y), 6, BLACK.filled()))?;
+        let paper = [(x + 7, y + 6), (x + 12 + text_width(label, 16.0), y + 26)];
+        self.area.draw(&Rectangle::new(paper, WHITE.filled()))?;
         self.area.draw_text(label, &text(16.0, HPos::Left, VPos::Top), (x + 10, y + 8))
     }
 }
