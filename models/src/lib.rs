@@ -1,3 +1,4 @@
 //! Classic models for the netsplit simulator.
 
+pub mod paxos;
 pub mod two_phase;
