@@ -285,7 +285,7 @@ fn closed_form(regions: &[&str], leader: usize) -> Duration {
 }
 
 /// The regions at the positions given by the bits of `mask`.
-fn subset<'a>(topology: &'a Topology, mask: u32) -> Vec<&'a str> {
+fn subset(topology: &Topology, mask: u32) -> Vec<&str> {
     let regions = topology.regions().iter().enumerate();
     regions.filter(|(at, _)| mask >> at & 1 == 1).map(|(_, region)| region.as_str()).collect()
 }

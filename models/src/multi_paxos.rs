@@ -30,6 +30,7 @@ pub use replica::{Options, Replica, Timer};
 use crate::paxos::Ballot;
 use netsplit::client::{Client, ClientOptions, Protocol, Reply, RequestId};
 use netsplit::model::{Model, Setup};
+use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::property::Property;
 use serde::{Deserialize, Serialize};
@@ -123,16 +124,18 @@ pub fn leader(world: &World<Message>) -> Option<NodeId> {
     replicas().all(|(id, replica)| id == leader || replica.follows() == Some(leader)).then_some(leader)
 }
 
-/// Whether the system works: all follow one leader, none lacks anything the leader has announced, and the
-/// leader has applied the latest operation of some client. The last is what a system that stands still
-/// never reaches, and one that works reaches again and again, for clients that end and for those that go
-/// on for ever.
+/// Whether the system works: all follow one leader and know whatever it has announced to be chosen, and it
+/// has applied the latest operation of some client. The last is what a system that stands still never
+/// reaches, and one that works reaches again and again, for clients that end and for those that go on for
+/// ever.
 pub fn works(world: &World<Message>) -> bool {
     let Some(leader) = leader(world).and_then(|id| world.get::<Replica>(id)) else { return false };
-    let mut latest = world
-        .nodes_of::<Client<Requests>>()
-        .map(|client| RequestId { client: client.id(), operation: world[client].invoked() });
-    latest.any(|request| leader.has_applied(request)) && !world.each::<Replica>().any(Replica::lags)
+    let latest = |client: Handle<Client<Requests>>| RequestId {
+        client: client.id(),
+        operation: world[client].invoked(),
+    };
+    world.each::<Replica>().all(|replica| Some(replica.next()) >= leader.announced())
+        && world.nodes_of().any(|client| leader.has_applied(latest(client)))
 }
 
 /// The model; see the [module](self).

@@ -54,6 +54,8 @@ struct Leadership {
     next: Slot,
     /// Phase 2 is under way for these: the command, and who has accepted it.
     proposed: BTreeMap<Slot, (Command, BTreeSet<NodeId>)>,
+    /// All slots below this one are chosen, said its last heartbeat.
+    announced: Slot,
 }
 
 /// A replica of the log.
@@ -64,8 +66,6 @@ pub struct Replica {
     role: Role,
     /// The highest round it has heard of.
     round: u64,
-    /// All slots below this one are chosen, its leader says.
-    announced: Slot,
     acceptor: Acceptor,
     learner: Learner,
 }
@@ -78,7 +78,6 @@ impl Replica {
             options,
             role: Role::Follower(None),
             round: 0,
-            announced: 0,
             acceptor: Acceptor::default(),
             learner: Learner::default(),
         }
@@ -130,9 +129,17 @@ impl Replica {
         self.learner.agrees(&other.learner)
     }
 
-    /// Whether it has not yet learned all that its leader says is chosen.
-    pub fn lags(&self) -> bool {
-        self.learner.next() < self.announced
+    /// The first slot that it does not know to be chosen.
+    pub fn next(&self) -> Slot {
+        self.learner.next()
+    }
+
+    /// The slot below which all is chosen, as it told the others last, if it leads.
+    pub fn announced(&self) -> Option<Slot> {
+        match &self.role {
+            Role::Leader(leadership) => Some(leadership.announced),
+            _ => None,
+        }
     }
 
     fn others(&self, ctx: &Context<Self>) -> Vec<NodeId> {
@@ -194,7 +201,8 @@ impl Replica {
         }
         let end = highest.last_key_value().map_or(0, |(slot, _)| slot + 1).max(self.learner.end());
         ctx.note(format_args!("leads in {ballot:?}, from slot {end}"));
-        self.role = Role::Leader(Leadership { ballot: *ballot, next: end, proposed: BTreeMap::new() });
+        let (ballot, proposed) = (*ballot, BTreeMap::new());
+        self.role = Role::Leader(Leadership { ballot, next: end, proposed, announced: 0 });
         ctx.cancel_timer(&Timer::Election);
         let command = |slot| highest.get(&slot).map_or(Command::Nothing, |vote| vote.command);
         let open = (self.learner.next()..end).filter(|slot| !self.learner.chosen().contains_key(slot));
@@ -292,9 +300,12 @@ impl Replica {
 
     /// Enabled for a leader, at intervals. What has not been accepted may have been lost, and is sent again.
     fn heartbeat(&mut self, ctx: &mut Context<Self>) {
-        let Role::Leader(Leadership { ballot, proposed, .. }) = &self.role else { return };
-        let (ballot, chosen) = (*ballot, self.learner.next());
-        for other in self.others(ctx) {
+        let others = self.others(ctx);
+        let chosen = self.learner.next();
+        let Role::Leader(Leadership { ballot, proposed, announced, .. }) = &mut self.role else { return };
+        let ballot = *ballot;
+        *announced = chosen;
+        for other in others {
             for (&slot, &(command, _)) in
                 proposed.iter().filter(|(_, (_, accepted))| !accepted.contains(&other))
             {
@@ -308,8 +319,7 @@ impl Replica {
     /// Enabled unless a higher ballot has been promised. A follower that misses something asks for it.
     fn on_heartbeat(&mut self, from: NodeId, ballot: Ballot, chosen: Slot, ctx: &mut Context<Self>) {
         self.follow(ballot, ctx);
-        self.announced = chosen;
-        if self.lags() {
+        if self.learner.next() < chosen {
             ctx.send(from, Message::CatchUp { first: self.learner.next() });
         }
     }
