@@ -1,5 +1,7 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
+pub mod multi_paxos;
+pub mod paxos;
 pub mod two_phase;
 pub mod two_phase_commit;
 
