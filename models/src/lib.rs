@@ -9,5 +9,5 @@ use netsplit::command::Models;
 
 /// All models, for the command.
 pub fn all() -> Models {
-    Models::default().with(two_phase_commit::TwoPhaseCommit)
+    Models::default().with(two_phase_commit::TwoPhaseCommit).with(paxos::Paxos).with(multi_paxos::MultiPaxos)
 }
