@@ -131,13 +131,13 @@ fn set_changes_parameters_and_settings() {
 #[test]
 fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
     let duel = "models/scenarios/paxos_duel.toml";
-    let setting = r#"checks=["every proposer that is up knows the chosen value"]"#;
+    let setting = r#"checks=["a value is chosen, and every proposer that is up knows it"]"#;
     let output = netsplit(&["run", duel, "--set", setting]);
     // `checks` is a key of the scenario's own.
     assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
     let said = text(&output.stdout);
     assert!(
-        said.contains("violated  eventually: every proposer that is up knows the chosen value"),
+        said.contains("violated  eventually: a value is chosen, and every proposer that is up knows it"),
         "{said}"
     );
     assert!(said.contains("Prepare"), "{said}");
@@ -149,7 +149,7 @@ const BAD: [(&str, &str, &str); 19] = [
     ("model = ", ":1:", "expected"),
     ("duration = \"5s\"", ":1:", "missing field `model`"),
     ("model = \"paxos\"\nduration = \"5s\"\ndurations = 1", ":3:", "unknown field `durations`"),
-    ("model = \"paxoss\"\nduration = \"5s\"", ":1:", "expected one of paxos"),
+    ("model = \"paxoss\"\nduration = \"5s\"", ":1:", "expected one of two-phase-commit, paxos"),
     ("model = \"paxos\"\nduration = \"5 parsecs\"", ":2:", "`5 parsecs` is not a span of time"),
     ("model = \"paxos\"\nduration = 5", ":2:", "expected a string"),
     (

@@ -293,9 +293,13 @@ fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished, written: &
             count(Outcome::Unknown),
             open_operations(metrics)
         ));
-        let named =
-            latencies(metrics).into_iter().map(|(name, latency)| format!("{name} {}", rounded(latency)));
-        say(&format!("  latency      {}", named.collect::<Vec<_>>().join("   ")));
+        let named: Vec<String> = latencies(metrics)
+            .iter()
+            .map(|(name, latency)| format!("{name} {}", rounded(*latency)))
+            .collect();
+        if !named.is_empty() {
+            say(&format!("  latency      {}", named.join("   ")));
+        }
     }
     let kinds: Vec<String> =
         metrics.sent_by_kind().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
