@@ -1,0 +1,105 @@
+//! The learner in a replica: which command is chosen for each slot, and the state machine they drive.
+//!
+//! The state machine appends requests to a list. A request can be chosen for two slots, when its client
+//! tried again and a new leader did not know; it is applied at the first of them only.
+
+use super::{Command, Slot};
+use netsplit::client::RequestId;
+use netsplit::fingerprint::fingerprint;
+use std::collections::BTreeMap;
+
+/// How many commands one answer to a replica that lags holds at most.
+const BATCH: usize = 100;
+
+/// The log as far as it is known to be chosen, and what has come of it.
+#[derive(Clone, Debug, Hash, Default)]
+pub(super) struct Learner {
+    chosen: BTreeMap<Slot, Command>,
+    /// The first slot that is not known to be chosen; all below it are applied.
+    next: Slot,
+    /// For each slot below `next`, a fingerprint of the log up to it: two logs are compared by one entry.
+    chain: Vec<u128>,
+    applied: Vec<RequestId>,
+    /// The place in the list of each request.
+    places: BTreeMap<RequestId, u64>,
+}
+
+impl Learner {
+    /// What is known to be chosen.
+    pub(super) fn chosen(&self) -> &BTreeMap<Slot, Command> {
+        &self.chosen
+    }
+
+    /// The first slot that is not known to be chosen.
+    pub(super) fn next(&self) -> Slot {
+        self.next
+    }
+
+    /// The first slot after all that are known to be chosen.
+    pub(super) fn end(&self) -> Slot {
+        self.chosen.last_key_value().map_or(0, |(slot, _)| slot + 1)
+    }
+
+    /// The requests applied, in their order.
+    pub(super) fn applied(&self) -> &[RequestId] {
+        &self.applied
+    }
+
+    /// The place of `request` in the list, if it is applied.
+    pub(super) fn place(&self, request: RequestId) -> Option<u64> {
+        self.places.get(&request).copied()
+    }
+
+    /// How many different requests are applied.
+    pub(super) fn distinct(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether `request` is applied, or a later one of its client. Clients do one operation at a time, so
+    /// whatever comes before that one is over.
+    pub(super) fn is_over(&self, request: RequestId) -> bool {
+        self.places.range(request..).next().is_some_and(|(later, _)| later.client == request.client)
+    }
+
+    /// Whether no slot is known to be chosen for different commands here and there.
+    pub(super) fn agrees(&self, other: &Learner) -> bool {
+        let shared = self.next.min(other.next);
+        let last = shared.checked_sub(1).map(|slot| slot as usize);
+        let beyond = |slot: &Slot| other.chosen.get(slot);
+        last.is_none_or(|last| self.chain[last] == other.chain[last])
+            && self.chosen.range(shared..).all(|(slot, command)| beyond(slot).is_none_or(|c| c == command))
+    }
+
+    /// Learns that `command` is chosen for `slot`, and applies what is chosen without a gap. Returns the
+    /// requests among that.
+    ///
+    /// # Panics
+    /// If another command is known to be chosen for `slot`: Paxos promises that this cannot be.
+    pub(super) fn learn(&mut self, slot: Slot, command: Command) -> Vec<RequestId> {
+        let known = *self.chosen.entry(slot).or_insert(command);
+        assert_eq!(known, command, "two commands are chosen for slot {slot}");
+        let mut requests = Vec::new();
+        while let Some(&command) = self.chosen.get(&self.next) {
+            self.next += 1;
+            self.chain.push(fingerprint(&(self.chain.last(), command)));
+            if let Command::Apply(request) = command {
+                self.apply(request);
+                requests.push(request);
+            }
+        }
+        requests
+    }
+
+    fn apply(&mut self, request: RequestId) {
+        if !self.is_over(request) {
+            self.places.insert(request, self.applied.len() as u64);
+            self.applied.push(request);
+        }
+    }
+
+    /// Some commands chosen from `first` on, without a gap.
+    pub(super) fn batch(&self, first: Slot) -> Vec<Command> {
+        let up_to_gap = first..self.next.max(first);
+        self.chosen.range(up_to_gap).take(BATCH).map(|(_, &command)| command).collect()
+    }
+}
