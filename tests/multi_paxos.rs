@@ -126,11 +126,14 @@ fn the_late_accepts_of_a_deposed_leader_are_refused() {
 #[test]
 fn a_new_leader_keeps_a_command_that_may_be_chosen_and_fills_the_gaps_before_it() {
     let Cluster { mut sim, replicas, clients } = cluster(&Parameters::default());
-    // A leader that is gone had proposed for slot 3, and one replica had accepted.
+    // A leader that is gone had proposed for slot 3; one replica had accepted, and was down since.
     let ballot = Ballot { round: 1, proposer: replicas[0].id() };
     let command = Command::Apply(RequestId { client: clients[0], operation: 1 });
     sim.send(replicas[0], replicas[1], Message::Accept { slot: 3, vote: Vote { ballot, command } });
     sim.crash(replicas[0]);
+    sim.run_for(milliseconds(50));
+    sim.crash(replicas[1]);
+    sim.restart(replicas[1]);
     sim.run_for(seconds(1));
     let first: Vec<Command> = sim[replicas[1]].chosen().values().take(4).copied().collect();
     assert_eq!(first, [Command::Nothing, Command::Nothing, Command::Nothing, command]);
@@ -348,7 +351,7 @@ fn a_parameter_out_of_range_is_refused_with_its_name_and_the_range() {
     assert!(
         refused(Parameters { leader: 3, ..parameters() }).contains("leader is 3: expected a replica, 0 to 2")
     );
-    assert!(refused(Parameters { attempts: 0, ..parameters() }).contains("attempts"));
+    assert!(refused(Parameters { attempts: 0, ..parameters() }).contains("attempts is zero"));
     let impatient = Parameters { election_timeout: milliseconds(50), ..parameters() };
     assert!(refused(impatient).contains("election_timeout is 50ms: expected more than heartbeat_interval"));
 }

@@ -1,9 +1,10 @@
 //! Single-decree Paxos: its rules one by one, the duel, sweeps and exhaustive search.
 
+use netsplit::distribution::uniform;
 use netsplit::explorer::Exploration;
 use netsplit::metrics::Metrics;
 use netsplit::model::{Model, Setup};
-use netsplit::nemesis;
+use netsplit::nemesis::{crashes, partitions, pauses};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
@@ -232,18 +233,25 @@ fn over_equal_delays_two_proposers_do_not_live_lock() {
 
 // ---- Sweeps and searches ----
 
+/// Faults last for about as long as messages travel, and rounds follow each other quickly: a promise only
+/// matters to a message that is on its way while another ballot succeeds.
 #[test]
 fn paxos_is_safe_under_every_fault_and_decides_when_they_are_over() {
-    let parameters =
-        Parameters { acceptors: 5, proposers: 3, stagger: milliseconds(50), ..Parameters::default() };
+    let parameters = Parameters {
+        proposers: 3,
+        backoff_high: milliseconds(30),
+        timeout: milliseconds(60),
+        ..Parameters::default()
+    };
     netsplit::check(|seed| {
         let mut sim = paxos(&parameters, seed);
+        sim.set_delay(uniform(milliseconds(1)..=milliseconds(20)));
         sim.set_loss(0.05);
         sim.set_duplication(0.05);
         sim
     })
     .seeds(0..1_000)
-    .faults(nemesis::partitions().and(nemesis::crashes()).and(nemesis::pauses()).until(milliseconds(500)))
+    .faults(partitions().and(crashes()).and(crashes()).and(pauses()).until(milliseconds(200)))
     .within(seconds(10))
     .properties(Paxos.properties())
     .reachable("a proposer adopts the value of another", adopted)
@@ -276,9 +284,9 @@ fn search<'a>(crashing_proposers: bool) -> Exploration<'a, Message> {
 }
 
 /// A state is each proposer's round, phase and timers, each acceptor's promise and vote, everybody's
-/// storage with what is not durable yet, what waits for a sync, and the multiset of messages in flight.
-/// The actions are: a message arrives (one that changes nothing is taken out of the air, too), a sync ends,
-/// a timer fires; the last at most once in a run.
+/// storage with what is not durable yet, what waits for a sync, the multiset of messages in flight, and how
+/// many timers have fired and nodes have crashed. The actions are: a message arrives (one that changes
+/// nothing is taken out of the air, too), a sync ends, a timer fires; the last at most once in a run.
 #[test]
 fn paxos_holds_in_every_order_of_events() {
     let explored = search(true).timers(1).reachable("a second round", some_round_is(2)).run();

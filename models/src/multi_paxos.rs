@@ -188,7 +188,8 @@ impl Default for Parameters {
 
 impl Parameters {
     fn validate(&self) -> Result<(), String> {
-        let &Parameters { replicas, clients, leader, heartbeat_interval, election_timeout, .. } = self;
+        let &Parameters { replicas, clients, leader, client_timeout, attempts, .. } = self;
+        let &Parameters { heartbeat_interval, election_timeout, .. } = self;
         for (name, count) in [("replicas", replicas), ("clients", clients)] {
             if !(1..=1000).contains(&count) {
                 return Err(format!("{name} is {count}: expected 1 to 1000"));
@@ -197,8 +198,13 @@ impl Parameters {
         if leader >= replicas {
             return Err(format!("leader is {leader}: expected a replica, 0 to {}", replicas - 1));
         }
-        if heartbeat_interval.is_zero() || self.client_timeout.is_zero() || self.attempts == 0 {
-            return Err("heartbeat_interval, client_timeout or attempts is zero: expected more".to_string());
+        let nothing = [
+            ("heartbeat_interval", heartbeat_interval.is_zero()),
+            ("client_timeout", client_timeout.is_zero()),
+            ("attempts", attempts == 0),
+        ];
+        if let Some((name, _)) = nothing.iter().find(|(_, is_zero)| *is_zero) {
+            return Err(format!("{name} is zero: expected more"));
         }
         if election_timeout <= heartbeat_interval {
             return Err(format!(

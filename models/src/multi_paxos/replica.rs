@@ -213,8 +213,8 @@ impl Replica {
 
     // ---- Phase 2: choosing commands ----
 
-    /// Enabled for a leader. What the others do overlaps with its own sync; its own vote counts when that
-    /// is over, for until then it handles nothing.
+    /// Enabled for a leader. A request that it has proposed is on its way; one that it has applied is
+    /// answered again; for any other it takes the next slot.
     fn on_request(&mut self, request: RequestId, ctx: &mut Context<Self>) {
         let leadership = match &self.role {
             Role::Leader(leadership) => leadership,
@@ -231,7 +231,9 @@ impl Replica {
         }
     }
 
-    /// Phase 2a: enabled for a leader, once for each slot.
+    /// Phase 2a: enabled for a leader, once for each slot. The others vote while it syncs a vote of its own,
+    /// which counts at once: until the sync is over the leader hears of no other, and what follows it here
+    /// is held back.
     fn propose(&mut self, proposals: &[(Slot, Command)], ctx: &mut Context<Self>) {
         let others = self.others(ctx);
         let Role::Leader(leadership) = &mut self.role else { return };
@@ -306,9 +308,8 @@ impl Replica {
         let ballot = *ballot;
         *announced = chosen;
         for other in others {
-            for (&slot, &(command, _)) in
-                proposed.iter().filter(|(_, (_, accepted))| !accepted.contains(&other))
-            {
+            let missing = proposed.iter().filter(|(_, (_, accepted))| !accepted.contains(&other));
+            for (&slot, &(command, _)) in missing {
                 ctx.send(other, Message::Accept { slot, vote: Vote { ballot, command } });
             }
             ctx.send(other, Message::Heartbeat { ballot, chosen });
