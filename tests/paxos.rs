@@ -284,9 +284,9 @@ fn search<'a>(crashing_proposers: bool) -> Exploration<'a, Message> {
 }
 
 /// A state is each proposer's round, phase and timers, each acceptor's promise and vote, everybody's
-/// storage with what is not durable yet, what waits for a sync, and the multiset of messages in flight.
-/// The actions are: a message arrives (one that changes nothing is taken out of the air, too), a sync ends,
-/// a timer fires; the last at most once in a run.
+/// storage with what is not durable yet, what waits for a sync, the multiset of messages in flight, and how
+/// many timers have fired and nodes have crashed. The actions are: a message arrives (one that changes
+/// nothing is taken out of the air, too), a sync ends, a timer fires; the last at most once in a run.
 #[test]
 fn paxos_holds_in_every_order_of_events() {
     let explored = search(true).timers(1).reachable("a second round", some_round_is(2)).run();
