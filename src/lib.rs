@@ -85,7 +85,7 @@
 //! - A paused node handles nothing; what comes for it waits and is handled first, in order, at resume.
 //! - A timer is its value: setting an equal one replaces it.
 //! - Under exhaustive search there is no time: `ctx.now()` panics and says so, `ctx.choose` takes every
-//!   value, and random spans are their shortest, since every order is tried anyway.
+//!   value, and random spans are their mean, since every order is tried anyway.
 //!
 //! # Decisions that differ from the first design, and why
 //!

@@ -1,14 +1,14 @@
 //! Names of nodes, and the ways a scenario can mention some of them.
 
 use crate::fingerprint::fingerprint;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
 /// A node's number in its simulation, in the order of adding; written `n3`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(u32);
 
 impl NodeId {
@@ -51,16 +51,22 @@ impl FromStr for NodeId {
     }
 }
 
-impl TryFrom<String> for NodeId {
-    type Error = ParseNodeError;
-    fn try_from(text: String) -> Result<Self, ParseNodeError> {
-        text.parse()
+/// `n3` where people read it, a number in storage.
+impl Serialize for NodeId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => serializer.serialize_u32(self.0),
+        }
     }
 }
 
-impl From<NodeId> for String {
-    fn from(id: NodeId) -> String {
-        id.to_string()
+impl<'de> Deserialize<'de> for NodeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => String::deserialize(deserializer)?.parse().map_err(D::Error::custom),
+            false => u32::deserialize(deserializer).map(NodeId),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 //! A process does no I/O and sees no clock but [`Context`]. It does not know who drives it, so the same
 //! process runs in timed simulation and in exhaustive search.
 
+use crate::distribution::Distribution;
 use crate::fingerprint::fingerprint;
 use crate::node::{NodeId, Nodes};
 use crate::storage::{Storage, StorageError, Write, encode};
-use crate::time::{Time, nanoseconds_of};
+use crate::time::Time;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
 use std::fmt::{Debug, Display};
@@ -155,7 +156,7 @@ pub(crate) trait Environment {
     /// True with probability `numerator / denominator`, which is neither 0 nor 1.
     fn chance(&mut self, numerator: u32, denominator: u32) -> bool;
     /// A span between the two, both included.
-    fn span_between(&mut self, low: Duration, high: Duration) -> Duration;
+    fn sample(&mut self, distribution: &Distribution) -> Duration;
     /// Whether anyone will read notes.
     fn observed(&self) -> bool;
 }
@@ -284,16 +285,20 @@ impl<P: Process> Context<'_, P> {
         }
     }
 
-    /// A span between `low` and `high`, both included, equally likely; `low` under exhaustive search,
-    /// where every order of events is tried whatever the spans.
+    /// A span between `low` and `high`, both included, equally likely. Under exhaustive search it is their
+    /// mean: there every order of events is tried whatever the spans.
     ///
     /// # Panics
     /// If `low` is longer than `high`.
     #[track_caller]
     pub fn span_between(&mut self, low: Duration, high: Duration) -> Duration {
         assert!(low <= high, "span_between: {low:?} is longer than {high:?}");
-        let _ = nanoseconds_of(high);
-        self.core.environment.span_between(low, high)
+        self.core.environment.sample(&Distribution::Uniform(low, high))
+    }
+
+    /// A span drawn from `distribution`, with a number of this node's own; its mean under exhaustive search.
+    pub fn sample(&mut self, distribution: &Distribution) -> Duration {
+        self.core.environment.sample(distribution)
     }
 
     /// A line for the trace: `ctx.note("elected")` or `ctx.note(format_args!("elected in {term}"))`.

@@ -269,8 +269,7 @@ fn search<'a>(crashing_proposers: bool) -> Exploration<'a, Message> {
         let mut sim = Simulation::new(seed);
         let acceptors = sim.add_group("acceptor", 3, |_, _| Acceptor::default());
         for majority in [&acceptors[..2], &acceptors[1..]] {
-            let ids = majority.iter().map(|acceptor| acceptor.id()).collect();
-            let proposer = Proposer::new(ids, seconds(0), seconds(1), Backoff::Equal(seconds(1)));
+            let proposer = Proposer::new(majority, seconds(1), Backoff::Equal(seconds(1)));
             // The search crashes no client.
             match crashing_proposers {
                 true => sim.add_group("proposer", 1, |_, _| proposer.clone()),

@@ -11,3 +11,8 @@ use netsplit::command::Models;
 pub fn all() -> Models {
     Models::default().with(two_phase_commit::TwoPhaseCommit).with(paxos::Paxos).with(multi_paxos::MultiPaxos)
 }
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,6 +1,7 @@
 //! A state of the search, the steps that lead on from it, and what a handler chose.
 
 use super::{Exploration, Messages};
+use crate::distribution::Distribution;
 use crate::fingerprint::{Fingerprinter, fingerprint};
 use crate::node::NodeId;
 use crate::process::{Effect, Environment, Value};
@@ -61,8 +62,8 @@ impl Environment for Choices {
     fn chance(&mut self, _: u32, _: u32) -> bool {
         self.choose(2) == 1
     }
-    fn span_between(&mut self, low: Duration, _: Duration) -> Duration {
-        low
+    fn sample(&mut self, distribution: &Distribution) -> Duration {
+        distribution.mean()
     }
     fn observed(&self) -> bool {
         false

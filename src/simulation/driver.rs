@@ -1,13 +1,14 @@
 //! Between two calls of a scenario: events leave the scheduler, the world changes, effects are scheduled.
 
 use super::Simulation;
+use crate::distribution::Distribution;
 use crate::fault::{Change, Fault};
 use crate::network::{Address, Fate, Numbers};
 use crate::node::{NodeId, NodeKey};
 use crate::process::{Effect, Environment, Value};
 use crate::random::{Domain, Random, scale};
 use crate::record::{DropReason, Record, What, kind_of};
-use crate::time::{Time, nanoseconds_of};
+use crate::time::Time;
 use crate::world::Event;
 use std::time::Duration;
 
@@ -58,9 +59,8 @@ impl Environment for Live<'_> {
     fn chance(&mut self, numerator: u32, denominator: u32) -> bool {
         self.choose(denominator) < numerator
     }
-    fn span_between(&mut self, low: Duration, high: Duration) -> Duration {
-        let (low, high) = (nanoseconds_of(low), nanoseconds_of(high));
-        Duration::from_nanos(low + scale(self.draw(), (high - low).saturating_add(1)))
+    fn sample(&mut self, distribution: &Distribution) -> Duration {
+        distribution.sample(self.draw())
     }
     fn observed(&self) -> bool {
         self.observed
