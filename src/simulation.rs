@@ -18,7 +18,7 @@ use crate::scheduler::{self, Scheduler};
 use crate::story::Story;
 use crate::time::{Time, milliseconds};
 use crate::world::World;
-use driver::Pending;
+use driver::{Delivery, Pending};
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
@@ -411,7 +411,10 @@ impl<M: Value> Simulation<M> {
         for pending in self.scheduler.pending() {
             match pending {
                 Pending::Start(_) => starts += 1,
-                Pending::Deliver { address, message, .. } => sent.push((address.from, address.to, message)),
+                Pending::Arrive(Delivery { address, message, .. })
+                | Pending::Handle(Delivery { address, message, .. }) => {
+                    sent.push((address.from, address.to, message));
+                }
                 Pending::Fault(fault) => panic!("explore: `{fault}` is scheduled; set a budget instead"),
                 Pending::Fire { .. } | Pending::Synced(_) => {}
             }

@@ -280,6 +280,19 @@ fn what_waits_at_a_paused_node_is_lost_when_it_crashes() {
 }
 
 #[test]
+fn a_partition_does_not_cut_what_has_arrived_and_waits() {
+    let (mut sim, node, client) = stage(1);
+    sim.set_sync_latency(milliseconds(0));
+    sim.pause(node);
+    sim.send(client, node, Message::Store(1));
+    sim.run();
+    sim.partition_one_way(client, node);
+    sim.resume(node);
+    sim.run();
+    assert_eq!(sim.received(client), [Message::Stored(1)]);
+}
+
+#[test]
 fn a_scheduled_fault_that_has_nothing_to_do_does_nothing() {
     let (mut sim, node, _) = stage(1);
     for after in [10, 20] {

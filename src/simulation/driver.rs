@@ -12,12 +12,26 @@ use crate::time::Time;
 use crate::world::Event;
 use std::time::Duration;
 
+/// A message under way.
+#[derive(Debug)]
+pub(super) struct Delivery<M> {
+    pub(super) address: Address,
+    pub(super) copy: bool,
+    pub(super) message: M,
+}
+
 /// What the scheduler holds.
 #[derive(Debug)]
 pub(super) enum Pending<M> {
     Start(NodeId),
-    Deliver { address: Address, copy: bool, message: M },
-    Fire { node: NodeId, slot: usize },
+    /// A message reaches its node.
+    Arrive(Delivery<M>),
+    /// A message that has arrived is handled.
+    Handle(Delivery<M>),
+    Fire {
+        node: NodeId,
+        slot: usize,
+    },
     Synced(NodeId),
     Fault(Fault),
 }
@@ -27,7 +41,9 @@ impl<M> Pending<M> {
     pub(super) fn node(&self) -> Option<NodeId> {
         match self {
             Pending::Start(node) | Pending::Fire { node, .. } | Pending::Synced(node) => Some(*node),
-            Pending::Deliver { address, .. } => Some(address.to),
+            Pending::Arrive(Delivery { address, .. }) | Pending::Handle(Delivery { address, .. }) => {
+                Some(address.to)
+            }
             Pending::Fault(_) => None,
         }
     }
@@ -98,6 +114,13 @@ impl<M: Value> Simulation<M> {
     }
 
     fn happen(&mut self, pending: Pending<M>) {
+        let pending = match pending {
+            Pending::Arrive(delivery) => match self.arrive(delivery) {
+                Some(delivery) => Pending::Handle(delivery),
+                None => return,
+            },
+            other => other,
+        };
         if let Some(node) = pending.node()
             && self.must_wait(node, &pending)
         {
@@ -115,7 +138,11 @@ impl<M: Value> Simulation<M> {
                 self.record(What::Started { node });
                 self.transition(Event::Start(node));
             }
-            Pending::Deliver { address, copy, message } => self.deliver(address, copy, message),
+            Pending::Arrive(_) => {}
+            Pending::Handle(Delivery { address, copy, message }) => {
+                self.record(What::Delivered { address, copy, message: &message });
+                self.transition(Event::Deliver { from: address.from, to: address.to, message });
+            }
             Pending::Fire { node, slot } => {
                 self.agendas[node.index()].timers[slot] = None;
                 let timer = self.world.timer(node, slot).expect("a scheduled timer is set");
@@ -132,31 +159,26 @@ impl<M: Value> Simulation<M> {
         }
     }
 
-    /// Whether a node that is up is not ready for what is pending: it is paused, or waits for a sync. A
-    /// message does not pass a partition to wait at its node.
+    /// A message passes no partition and reaches no node that is down.
+    fn arrive(&mut self, delivery: Delivery<M>) -> Option<Delivery<M>> {
+        let Delivery { address, copy, ref message } = delivery;
+        let reason = if !self.world.connected(address.from, address.to) {
+            DropReason::Partition
+        } else if !self.world.is_up(address.to) {
+            DropReason::Crash
+        } else {
+            return Some(delivery);
+        };
+        self.record(What::Dropped { address, copy, message, reason });
+        None
+    }
+
+    /// Whether a node is not ready for what is pending: it is paused, or waits for a sync.
     fn must_wait(&self, node: NodeId, pending: &Pending<M>) -> bool {
         match pending {
             Pending::Synced(_) => self.world.is_paused(node),
-            Pending::Deliver { address, .. } if !self.world.connected(address.from, node) => false,
-            _ => self.world.is_up(node) && !self.world.is_ready(node),
+            _ => !self.world.is_ready(node),
         }
-    }
-
-    fn deliver(&mut self, address: Address, copy: bool, message: M) {
-        let reason = if !self.world.connected(address.from, address.to) {
-            Some(DropReason::Partition)
-        } else if !self.world.is_up(address.to) {
-            Some(DropReason::Crash)
-        } else {
-            None
-        };
-        if let Some(reason) = reason {
-            self.record(What::Dropped { address, copy, message: &message, reason });
-            return;
-        }
-        self.record(What::Delivered { address, copy, message: &message });
-        let event = Event::Deliver { from: address.from, to: address.to, message };
-        self.transition(event);
     }
 
     /// Applies an event, and lets the effects of its node take place. Links have no effects.
@@ -245,11 +267,11 @@ impl<M: Value> Simulation<M> {
             Fate::Arrives { after, copy_after } => {
                 if let Some(copy_after) = copy_after {
                     self.record(What::Duplicated { address });
-                    let copy = Pending::Deliver { address, copy: true, message: message.clone() };
-                    self.scheduler.schedule(self.now + copy_after, copy);
+                    let copy = Delivery { address, copy: true, message: message.clone() };
+                    self.scheduler.schedule(self.now + copy_after, Pending::Arrive(copy));
                 }
-                let original = Pending::Deliver { address, copy: false, message };
-                self.scheduler.schedule(self.now + after, original);
+                let original = Delivery { address, copy: false, message };
+                self.scheduler.schedule(self.now + after, Pending::Arrive(original));
             }
         }
     }

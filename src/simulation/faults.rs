@@ -1,6 +1,6 @@
 //! What goes wrong in a timed run, at once or at a time, by hand or by plan.
 
-use super::driver::Pending;
+use super::driver::{Delivery, Pending};
 use super::{Agenda, Simulation};
 use crate::fault::{Fault, FaultPlan};
 use crate::node::{NodeId, Nodes};
@@ -184,7 +184,7 @@ impl<M: Value> Simulation<M> {
         self.ready = others;
         let lost: Vec<Pending<M>> = waiting.drain(..).chain(own).collect();
         for pending in lost {
-            if let Pending::Deliver { address, copy, message } = pending {
+            if let Pending::Handle(Delivery { address, copy, message }) = pending {
                 self.record(What::Dropped { address, copy, message: &message, reason: DropReason::Crash });
             }
         }
