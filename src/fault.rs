@@ -17,6 +17,8 @@ pub enum Fault {
     Partition(Partition),
     /// All partitions end.
     Heal,
+    /// This partition ends, and no other.
+    HealPartition(Partition),
     /// The node loses its process and perhaps its unsynced writes.
     Crash(NodeId),
     /// A crashed node starts again from storage.
@@ -33,10 +35,12 @@ impl fmt::Display for Fault {
             let names: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
             format!("{{{}}}", names.join(" "))
         };
+        let sides = |Partition { from, to, one_way }: &Partition| {
+            format!("{} {} {}", side(from), if *one_way { ">" } else { "|" }, side(to))
+        };
         match self {
-            Fault::Partition(Partition { from, to, one_way }) => {
-                write!(f, "partition {} {} {}", side(from), if *one_way { ">" } else { "|" }, side(to))
-            }
+            Fault::Partition(partition) => write!(f, "partition {}", sides(partition)),
+            Fault::HealPartition(partition) => write!(f, "heal {}", sides(partition)),
             Fault::Heal => f.write_str("heal"),
             Fault::Crash(node) => write!(f, "crash {node}"),
             Fault::Restart(node) => write!(f, "restart {node}"),

@@ -9,6 +9,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 type Bytes = Arc<[u8]>;
@@ -51,7 +52,7 @@ impl Content {
 }
 
 /// The storage of one node.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Storage {
     /// What survives a crash whatever happens.
     durable: Content,
@@ -59,6 +60,13 @@ pub struct Storage {
     unsynced: Vec<Write>,
     /// What the process reads: everything it wrote, durable or not.
     view: Content,
+}
+
+/// The view follows from the rest and from what a sync holds back.
+impl Hash for Storage {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.durable, &self.unsynced).hash(state);
+    }
 }
 
 impl Storage {
@@ -81,6 +89,11 @@ impl Storage {
     /// How many writes a crash could still lose.
     pub fn unsynced(&self) -> usize {
         self.unsynced.len()
+    }
+
+    /// Whether a crash that keeps `kept` unsynced writes can tear the next.
+    pub(crate) fn can_tear(&self, kept: usize) -> bool {
+        matches!(self.unsynced.get(kept), Some(Write::Append(_)))
     }
 
     /// Lets the process read `write`; it takes place with [`Storage::issue`].

@@ -38,6 +38,11 @@ impl Text {
         }
     }
 
+    /// Where the value of the key at `path` stands.
+    pub(super) fn find(&self, path: &[&str]) -> Option<Range<usize>> {
+        find(DeTable::parse(&self.text).ok()?.get_ref(), path)
+    }
+
     /// Applies `key=value`. A key without a dot is one of `top` or else a parameter of the model.
     pub(super) fn set(&mut self, setting: &str, top: &[&str]) -> Result<()> {
         let flag = format!("--set {setting}");

@@ -87,7 +87,14 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<bool> {
         }
     }
     if scenario.content.availability_window.is_zero() {
-        return Err(anyhow!("{}: availability_window: expected more than 0s", scenario.file));
+        let problem = "availability_window is zero: expected a span of time";
+        return Err(scenario.setting_error(&["availability_window"], problem));
+    }
+    for output in [&options.out, &options.trace].into_iter().flatten() {
+        let same = |input: &PathBuf| input.canonicalize().ok() == output.canonicalize().ok();
+        if output.exists() && scenario.inputs.iter().any(same) {
+            return Err(anyhow!("{}: is read by this run, and not overwritten", output.display()));
+        }
     }
     let mut folder = options.out.as_deref().map(Folder::prepare).transpose()?;
     let trace = options.trace.as_deref().map(Trace::create).transpose()?;
@@ -95,9 +102,6 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<bool> {
 
     let finished = model.run(&scenario, &mut run)?;
 
-    if let Some(trace) = &run.trace {
-        trace.finish()?;
-    }
     let summary = summary_json(&scenario, run.seed, &finished);
     let mut written = Vec::new();
     if let Some(mut folder) = folder.take() {
@@ -105,7 +109,7 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<bool> {
             let figure = plot::figure(
                 name.get_ref(),
                 &finished.metrics,
-                &scenario.name,
+                scenario.title(),
                 scenario.content.duration,
                 scenario.content.availability_window,
             )?;
@@ -115,12 +119,15 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<bool> {
         folder.add("summary.json", &format!("{summary:#}\n"))?;
         written = folder.finish()?;
     }
+    if let Some(trace) = &run.trace {
+        trace.finish()?;
+    }
     if options.json {
         say(&summary.to_string());
     } else {
         print_summary(&scenario, run.seed, &finished, &written);
     }
-    Ok(finished.checks.iter().all(|check| check.verdict == "holds"))
+    Ok(finished.checks.iter().all(|check| check.verdict != "violated"))
 }
 
 impl Run {
@@ -128,9 +135,11 @@ impl Run {
     pub(super) fn model<M: Model>(&mut self, model: &M, scenario: &Scenario) -> Result<Finished> {
         let parameters: M::Parameters = scenario.parameters()?;
         let properties = chosen(model.properties(), scenario)?;
-        let mut sim = model
-            .simulation(&parameters, &scenario.setup, self.seed)
-            .map_err(|problem| scenario.parameter_error(&problem))?;
+        let mut sim = model.simulation(&parameters, &scenario.setup, self.seed).map_err(|problem| {
+            // A model names the parameter first.
+            let name = problem.split_whitespace().next().unwrap_or_default();
+            scenario.setting_error(&["parameters", name], &problem)
+        })?;
         scenario.check_placement(sim.world())?;
         let plan = scenario.plan(sim.world())?;
         sim.schedule_plan(&plan);
@@ -185,7 +194,9 @@ fn judge<M: Value>(
             for (index, property) in properties.iter().enumerate() {
                 let awaited = match property.when {
                     When::Always => false,
-                    When::EventuallyAfterHeal if sim.now() < last_fault => continue,
+                    When::EventuallyAfterHeal if sim.now() < last_fault || !sim.world().is_whole() => {
+                        continue;
+                    }
                     When::EventuallyAfterHeal | When::Reachable => true,
                 };
                 if !found.contains_key(&index) && property.holds(sim.world()) == awaited {
@@ -207,11 +218,13 @@ fn judge<M: Value>(
                 ("eventually", at.is_some(), at.is_none().then(never))
             }
             // Of one run nobody can ask that it gets everywhere.
-            When::Reachable => {
-                ("reachable", true, at.is_none().then(|| "not reached in this run".to_string()))
-            }
+            When::Reachable => ("reachable", true, None),
         };
-        let verdict = if holds { "holds" } else { "violated" };
+        let verdict = match holds {
+            true if property.when == When::Reachable && at.is_none() => "not reached",
+            true => "holds",
+            false => "violated",
+        };
         Checked { name: property.name.clone(), when, verdict, reason }
     };
     let mut checks: Vec<Checked> = properties.iter().enumerate().map(judged).collect();

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -27,6 +27,8 @@ pub(super) struct Scenario {
     pub(super) name: String,
     pub(super) content: Content,
     pub(super) setup: Setup,
+    /// The files that were read, which no output may replace.
+    pub(super) inputs: Vec<PathBuf>,
     text: Text,
 }
 
@@ -163,9 +165,19 @@ impl Scenario {
         }
         let content: Content = parse(&text, &file)?;
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut scenario = Scenario { file, name, content, setup: Setup::default(), text };
-        scenario.setup = scenario.read_setup(path.parent().unwrap_or(Path::new("")))?;
+        let inputs = vec![path.to_path_buf()];
+        let mut scenario = Scenario { file, name, content, setup: Setup::default(), inputs, text };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        scenario.setup = scenario.read_setup(folder)?;
+        if let Some(topology) = &scenario.content.topology {
+            scenario.inputs.push(folder.join(topology.round_trip_times.get_ref()));
+        }
         Ok(scenario)
+    }
+
+    /// What a figure of it is called.
+    pub(super) fn title(&self) -> &str {
+        if self.content.description.is_empty() { &self.name } else { &self.content.description }
     }
 
     /// The model's parameters.
@@ -184,10 +196,10 @@ impl Scenario {
         anyhow!("{}: {problem}", self.text.place(&self.file, span.start))
     }
 
-    /// An error in the section that holds the parameters.
-    pub(super) fn parameter_error(&self, problem: &str) -> anyhow::Error {
-        let at = self.text.text.find("[parameters]").unwrap_or(0);
-        self.error(at..at, format!("parameters: {problem}"))
+    /// An error about the setting at `path`, or else about the first of its tables that is there.
+    pub(super) fn setting_error(&self, path: &[&str], problem: &str) -> anyhow::Error {
+        let place = (1..=path.len()).rev().find_map(|depth| self.text.find(&path[..depth]));
+        self.error(place.unwrap_or(0..0), problem)
     }
 
     fn read_setup(&self, folder: &Path) -> Result<Setup> {
@@ -262,6 +274,11 @@ impl Scenario {
                 Some(span) => Some(at + self.span(span)?),
                 None => None,
             };
+            if let (Some(until), Some(span)) = (until, &fault.r#for)
+                && until > end
+            {
+                return Err(self.error(span.span(), format!("the repair comes after the end, at {end}")));
+            }
             for (fault, repair) in self.faults(entry, world)? {
                 plan.add(at, fault);
                 match (until, repair) {
@@ -305,7 +322,7 @@ impl Scenario {
                 return Err(self.error(entry.span(), format!("{} is on both sides", world.name(*both))));
             }
             let partition = Partition { from, to, one_way: *one_way };
-            Ok(vec![(Fault::Partition(partition), Some(Fault::Heal))])
+            Ok(vec![(Fault::Partition(partition.clone()), Some(Fault::HealPartition(partition)))])
         };
         match (crash, restart, pause, resume, isolate, partition) {
             (Some(names), ..) => each(names, Fault::Crash, Some(Fault::Restart)),
@@ -324,6 +341,9 @@ impl Scenario {
 
     fn resolve<M: Value>(&self, names: &Names, world: &World<M>) -> Result<Vec<NodeId>> {
         let mut found = Vec::new();
+        if names.get_ref().0.is_empty() {
+            return Err(self.error(names.span(), format!("no node is named: {}", nodes(world))));
+        }
         for name in &names.get_ref().0 {
             let of_role: Vec<NodeId> = world.role(name).collect();
             match world.find(name) {
