@@ -7,16 +7,31 @@
 
 use crate::node::NodeId;
 use crate::process::{Context, Outcome, Process, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
 /// Names one operation across all clients, so that a server can recognise a retry.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId {
     /// The client.
     pub client: NodeId,
     /// The client's operation, counted from one.
     pub operation: u64,
+}
+
+/// As a pair.
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.client, self.operation).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (client, operation) = Deserialize::deserialize(deserializer)?;
+        Ok(RequestId { client, operation })
+    }
 }
 
 /// Short, for stories: the third operation of n5 is `n5/3`.

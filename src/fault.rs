@@ -4,13 +4,13 @@ use crate::network::Address;
 use crate::node::NodeId;
 use crate::partition::Partition;
 use crate::time::Time;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Something that goes wrong, or is put right.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "data", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Fault {
     /// Some links carry nothing until the next heal.
@@ -51,10 +51,11 @@ impl fmt::Display for Fault {
 }
 
 /// A fault and when it happens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
 pub struct PlannedFault {
     /// When, as a span since the start.
-    #[serde(with = "instant")]
+    #[cfg_attr(feature = "data", serde(with = "instant"))]
     pub at: Time,
     /// What.
     pub fault: Fault,
@@ -67,7 +68,8 @@ impl fmt::Display for PlannedFault {
 }
 
 /// Faults with the times at which they happen, in the order of time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
 pub struct FaultPlan {
     faults: Vec<PlannedFault>,
 }
@@ -166,6 +168,7 @@ impl Edit {
     }
 }
 
+#[cfg(feature = "data")]
 mod instant {
     use crate::time::{Time, span};
     use serde::{Deserializer, Serializer};

@@ -68,8 +68,9 @@ impl<T: Any + Debug + Hash + Send + Sync> AnyValue for T {
 }
 
 /// What became of a client's operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "data", derive(serde::Serialize))]
+#[cfg_attr(feature = "data", serde(rename_all = "lowercase"))]
 pub enum Outcome {
     /// It took place.
     Ok,

@@ -109,11 +109,17 @@ const UNITS: [(&str, u64); 7] = [
 const LONGEST: u64 = 10 * 365 * 24 * 3_600_000_000_000;
 
 /// Why a text is not a span.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a span of time: expected a number and a unit (ns, us, ms, s, min, h), such as \"5ms\" or \"1.5s\""
-)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseSpanError(String);
+
+impl fmt::Display for ParseSpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = "a number and a unit (ns, us, ms, s, min, h), such as \"5ms\", and at most ten years";
+        write!(f, "`{}` is not a span of time: expected {expected}", self.0)
+    }
+}
+
+impl std::error::Error for ParseSpanError {}
 
 /// Reads a span such as `5ms` or `1.5s`.
 ///
