@@ -19,9 +19,11 @@ pub(crate) enum Domain {
     Storage,
     /// What a nemesis plans: address is the kind of fault and the count of draws.
     Nemesis,
+    /// A client's draws: address is the node, and operation, attempt and count of draws.
+    Client,
 }
 
-const DOMAINS: usize = 4;
+const DOMAINS: usize = 5;
 
 /// The random numbers of one run.
 #[derive(Clone, Debug)]
@@ -144,7 +146,8 @@ mod tests {
                 7_387_829_322_293_334_546,
                 14_283_834_251_474_640_193,
                 9_360_588_686_666_418_927,
-                1_237_130_957_598_863_625
+                1_237_130_957_598_863_625,
+                9_854_025_287_679_609_852
             ]
         );
         assert_eq!(random.at(Domain::Message, 1, 2), [14_713_062_940_945_029_787, 2_215_851_455_547_166_345]);
