@@ -1,15 +1,39 @@
-//! The client driver: one process that plays the user of any model.
+//! The client driver: one process that plays the users of any model.
 //!
-//! A model says how its requests look and how a reply is recognised, through [`Protocol`]; the driver
-//! invokes, waits, retries and decides the outcome. An operation is one invocation and at most one
-//! response: retries are invisible in the history. A client that gave an operation up goes on with the next
-//! one; a response that comes after that is not recorded.
+//! A model says how its requests look and how a reply is recognised, through [`Protocol`]; a [`Workload`]
+//! says what is asked for; the driver invokes, waits, retries and decides the outcome. An operation is one
+//! invocation and at most one outcome: retries are invisible in the history.
+//!
+//! **Client numbers.** In the records an operation is named by its node and its number on it, which no two
+//! operations share. A checker that thinks in clients, each with one operation at a time, asks
+//! [`ClientNumbers`](crate::record::ClientNumbers), a pure function of the records: an operation whose outcome
+//! is unknown keeps its client number for ever, as in Jepsen, since it may yet take place at any time; the
+//! node goes on under a new number; and the operations that an open loop has open at once have different
+//! numbers. So nothing about client numbers is sent to a server or kept by a client.
+//!
+//! **A late response** to an operation whose outcome is unknown is recorded, once, as a second response. It
+//! changes no outcome: whoever reads records takes the first.
+//!
+//! **Randomness** is addressed by (client, operation, attempt): what one operation asks for, and when, does
+//! not depend on what became of the others.
+//!
+//! A client that crashes forgets how far it was, and its operations would share their numbers with earlier
+//! ones: crash servers.
+
+mod options;
+mod workload;
+
+pub use options::{Arrivals, Backoff, ClientOptions};
+pub use workload::{Draws, KeyValueOperation, KeyValueOptions, KeyValueWorkload, Keys, Same, Workload};
 
 use crate::node::NodeId;
 use crate::process::{Context, Outcome, Process, Value};
+use options::Burst;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
+use workload::{WHAT, WHEN};
 
 /// Names one operation across all clients, so that a server can recognise a retry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,42 +80,45 @@ pub enum Reply<R> {
 pub trait Protocol: Value {
     /// The model's messages.
     type Message: Value;
+    /// What a client asks for. An operation that carries nothing is a unit struct, whose name the history
+    /// shows.
+    type Operation: Value;
     /// What the reply tells.
     type Response: Value;
 
-    /// The message that asks for operation `id`. It is the same for every attempt.
-    fn request(&self, id: RequestId) -> Self::Message;
+    /// The message that asks for `operation` under the name `id`. It is the same for every attempt.
+    fn request(&self, id: RequestId, operation: &Self::Operation) -> Self::Message;
 
     /// What a message from a server means, and for which operation; none if it is not a reply.
     fn reply(message: &Self::Message) -> Option<(RequestId, Reply<Self::Response>)>;
 }
 
-/// How a client works: a closed loop, one operation at a time.
-#[derive(Clone, Debug, Hash, PartialEq, Eq)]
-pub struct ClientOptions {
-    /// From a response to the next invocation.
-    pub think_time: Duration,
-    /// How long an attempt waits for its reply.
-    pub timeout: Duration,
-    /// How often an operation is tried before its outcome is unknown.
-    pub attempts: u32,
-    /// How many operations it invokes; zero for no end.
-    pub operations: u64,
-}
-
-/// A client in a closed loop.
+/// A client; see the [module](self).
 #[derive(Clone, Debug, Hash)]
-pub struct Client<P: Protocol> {
+pub struct Client<P: Protocol, W = Same<<P as Protocol>::Operation>> {
     protocol: P,
+    workload: W,
     servers: Vec<NodeId>,
     options: ClientOptions,
     /// The server to ask, as an index.
     server: usize,
+    /// The latest operation.
     operation: u64,
+    open: BTreeMap<u64, Open<P::Operation>>,
+    /// The operations whose outcome is unknown, for their late responses.
+    unknown: BTreeSet<u64>,
+    burst: Burst,
+}
+
+/// An operation that has no outcome yet.
+#[derive(Clone, Debug, Hash)]
+struct Open<T> {
+    operation: T,
     attempt: u32,
-    waiting: bool,
-    /// Whether this attempt has followed a redirect.
-    redirected: bool,
+    /// The server that was asked, as an index.
+    server: usize,
+    /// How often this attempt was sent elsewhere.
+    redirects: usize,
 }
 
 /// What wakes a client.
@@ -99,32 +126,51 @@ pub struct Client<P: Protocol> {
 pub enum ClientTimer {
     /// The next operation is due.
     Next,
-    /// No reply came in time.
-    Timeout,
+    /// No reply to this operation came in time.
+    Timeout(u64),
+    /// The next attempt of this operation is due.
+    Retry(u64),
 }
 
 /// What a client reports as the value of an operation that nobody answered.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
-struct NoReply;
+pub struct NoReply;
 
-impl<P: Protocol> Client<P> {
-    /// A client that asks the first of `servers` first.
+impl<P: Protocol> Client<P>
+where
+    P::Operation: Default,
+{
+    /// A client that always asks for the same, and asks the first of `servers` first.
     ///
     /// # Panics
-    /// If there are no servers, or no attempts.
+    /// If there are no servers, or the options are not valid.
     #[track_caller]
     pub fn new(protocol: P, servers: Vec<NodeId>, options: ClientOptions) -> Self {
+        Client::with_workload(protocol, Same::default(), servers, options)
+    }
+}
+
+impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
+    /// A client that asks for what `workload` says, and asks the first of `servers` first.
+    ///
+    /// # Panics
+    /// If there are no servers, or the options are not valid.
+    #[track_caller]
+    pub fn with_workload(protocol: P, workload: W, servers: Vec<NodeId>, options: ClientOptions) -> Self {
         assert!(!servers.is_empty(), "a client needs a server");
-        assert!(options.attempts > 0, "a client tries an operation at least once");
+        if let Err(error) = options.validate() {
+            panic!("a client cannot work like this: {error}");
+        }
         Client {
             protocol,
+            workload,
             servers,
             options,
             server: 0,
             operation: 0,
-            attempt: 0,
-            waiting: false,
-            redirected: false,
+            open: BTreeMap::new(),
+            unknown: BTreeSet::new(),
+            burst: Burst::default(),
         }
     }
 
@@ -133,76 +179,128 @@ impl<P: Protocol> Client<P> {
         self.operation
     }
 
-    fn id(&self, ctx: &Context<Self>) -> RequestId {
-        RequestId { client: ctx.id(), operation: self.operation }
+    /// How many operations have no outcome yet.
+    pub fn open(&self) -> usize {
+        self.open.len()
     }
 
-    fn ask(&mut self, ctx: &mut Context<Self>) {
-        self.redirected = false;
-        let request = self.protocol.request(self.id(ctx));
-        ctx.send(self.servers[self.server], request);
-        ctx.set_timer(ClientTimer::Timeout, self.options.timeout);
+    fn is_closed(&self) -> bool {
+        matches!(self.options.arrivals, Arrivals::Closed(_))
     }
 
-    fn finish<R: Value>(&mut self, outcome: Outcome, response: R, ctx: &mut Context<Self>) {
-        self.waiting = false;
-        ctx.cancel_timer(&ClientTimer::Timeout);
-        ctx.respond(self.operation, outcome, response);
-        if self.options.operations == 0 || self.operation < self.options.operations {
-            ctx.set_timer(ClientTimer::Next, self.options.think_time);
+    /// Sets the timer for the next operation, if there is to be one.
+    fn schedule(&mut self, ctx: &mut Context<Self>) {
+        if self.options.operations != 0 && self.operation >= self.options.operations {
+            return;
+        }
+        let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation + 1, 0, WHEN);
+        let after = match &self.options.arrivals {
+            Arrivals::Closed(interval) | Arrivals::Open(interval) => draws.sample(interval),
+            Arrivals::Bursty { interval, on, off } => {
+                let interval = draws.sample(interval);
+                self.burst.stretch(interval, on, off, draws)
+            }
+        };
+        ctx.set_timer(ClientTimer::Next, after);
+    }
+
+    fn invoke(&mut self, ctx: &mut Context<Self>) {
+        self.operation += 1;
+        let id = RequestId { client: ctx.id(), operation: self.operation };
+        let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation, 0, WHAT);
+        let operation = self.workload.next(id, draws);
+        ctx.invoke(self.operation, operation.clone());
+        let open = Open { operation, attempt: 1, server: self.server, redirects: 0 };
+        self.open.insert(self.operation, open);
+        self.ask(self.operation, ctx);
+        if !self.is_closed() {
+            self.schedule(ctx);
+        }
+    }
+
+    fn ask(&mut self, number: u64, ctx: &mut Context<Self>) {
+        let Some(open) = self.open.get_mut(&number) else { return };
+        open.server = self.server;
+        let id = RequestId { client: ctx.id(), operation: number };
+        ctx.send(self.servers[self.server], self.protocol.request(id, &open.operation));
+        ctx.set_timer(ClientTimer::Timeout(number), self.options.timeout);
+    }
+
+    /// Enabled when an attempt was not answered in time: another server may be better, the operation is
+    /// tried again, or its outcome is unknown.
+    fn time_out(&mut self, number: u64, ctx: &mut Context<Self>) {
+        let Some(open) = self.open.get_mut(&number) else { return };
+        // Of several operations that wait for one server, only the first leaves it.
+        if open.server == self.server {
+            self.server = (self.server + 1) % self.servers.len();
+        }
+        if open.attempt == self.options.attempts {
+            self.unknown.insert(number);
+            self.finish(number, Outcome::Unknown, NoReply, ctx);
+            return;
+        }
+        open.attempt += 1;
+        open.redirects = 0;
+        let draws = &mut Draws::new(&mut *ctx.core.environment, number, open.attempt, 0);
+        match self.options.backoff.before(open.attempt, draws) {
+            Duration::ZERO => self.ask(number, ctx),
+            wait => ctx.set_timer(ClientTimer::Retry(number), wait),
+        }
+    }
+
+    /// Enabled when a server says that another one should be asked. It is asked at once, but an attempt is
+    /// sent elsewhere at most once for each server, so that servers that point at each other do not make the
+    /// client spin: then the time-out paces it.
+    fn redirect(&mut self, number: u64, server: NodeId, ctx: &mut Context<Self>) {
+        let Some(index) = self.servers.iter().position(|&known| known == server) else { return };
+        let Some(open) = self.open.get_mut(&number) else { return };
+        if index != open.server && open.redirects < self.servers.len() {
+            open.redirects += 1;
+            self.server = index;
+            ctx.cancel_timer(&ClientTimer::Retry(number));
+            self.ask(number, ctx);
+        }
+    }
+
+    fn finish<R: Value>(&mut self, number: u64, outcome: Outcome, response: R, ctx: &mut Context<Self>) {
+        if self.open.remove(&number).is_some() {
+            ctx.cancel_timer(&ClientTimer::Timeout(number));
+            ctx.cancel_timer(&ClientTimer::Retry(number));
+            ctx.respond(number, outcome, response);
+            if self.is_closed() {
+                self.schedule(ctx);
+            }
+        } else if self.unknown.remove(&number) {
+            ctx.respond(number, outcome, response);
         }
     }
 }
 
-impl<P: Protocol> Process for Client<P> {
+impl<P: Protocol, W: Workload<Operation = P::Operation>> Process for Client<P, W> {
     type Message = P::Message;
     type Timer = ClientTimer;
 
     fn on_start(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_timer(ClientTimer::Next, self.options.think_time);
+        self.schedule(ctx);
     }
 
     fn on_message(&mut self, _: NodeId, message: P::Message, ctx: &mut Context<Self>) {
         let Some((id, reply)) = P::reply(&message) else { return };
-        if !self.waiting || id != self.id(ctx) {
+        if id.client != ctx.id() {
             return;
         }
         match reply {
-            Reply::Done(response) => self.finish(Outcome::Ok, response, ctx),
-            Reply::Rejected(response) => self.finish(Outcome::Failed, response, ctx),
-            Reply::Redirect(server) => {
-                // Once an attempt, so that two servers that point at each other do not spin: from there
-                // on the time-out paces the retry.
-                if let Some(index) = self.servers.iter().position(|&known| known == server)
-                    && !self.redirected
-                {
-                    self.server = index;
-                    self.redirected = true;
-                    let request = self.protocol.request(self.id(ctx));
-                    ctx.send(self.servers[self.server], request);
-                }
-            }
+            Reply::Done(response) => self.finish(id.operation, Outcome::Ok, response, ctx),
+            Reply::Rejected(response) => self.finish(id.operation, Outcome::Failed, response, ctx),
+            Reply::Redirect(server) => self.redirect(id.operation, server, ctx),
         }
     }
 
     fn on_timer(&mut self, timer: ClientTimer, ctx: &mut Context<Self>) {
         match timer {
-            ClientTimer::Next => {
-                self.operation += 1;
-                self.attempt = 1;
-                self.waiting = true;
-                ctx.invoke(self.operation, self.protocol.request(self.id(ctx)));
-                self.ask(ctx);
-            }
-            ClientTimer::Timeout if self.attempt < self.options.attempts => {
-                self.attempt += 1;
-                self.server = (self.server + 1) % self.servers.len();
-                self.ask(ctx);
-            }
-            ClientTimer::Timeout => {
-                self.server = (self.server + 1) % self.servers.len();
-                self.finish(Outcome::Unknown, NoReply, ctx);
-            }
+            ClientTimer::Next => self.invoke(ctx),
+            ClientTimer::Timeout(number) => self.time_out(number, ctx),
+            ClientTimer::Retry(number) => self.ask(number, ctx),
         }
     }
 }

@@ -1,20 +1,34 @@
 //! Distributions of spans of time, sampled on integers so that every platform draws the same value.
 //!
 //! Each sample is one addressed number through an inverse distribution function: monotone, without
-//! rejection, so that two runs with different parameters stay coupled number by number. The logarithm
-//! is our own (`negative_logarithm`): the standard library's differs between platforms in its last bit.
+//! rejection, so that two runs with different parameters stay coupled number by number. Logarithm,
+//! exponential and normal quantile are our own (`arithmetic`): the standard library's differ between
+//! platforms in their last bit.
+
+pub(crate) mod arithmetic;
+#[cfg(feature = "data")]
+mod data;
+mod decimal;
+mod parts;
+mod zipf;
+
+pub use decimal::{Decimal, DecimalError};
+pub use parts::{Measured, Mixture};
+pub use zipf::Zipf;
 
 use crate::random::scale;
-use crate::time::{format_span, nanoseconds_of, parse_span};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use crate::time::{LONGEST, format_span, nanoseconds_of};
+use arithmetic::{LOGARITHM_BITS, negative_logarithm, normal_quantile, times_exponential};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A distribution of spans of time.
 ///
-/// As data it is written `"5ms"`, `{ uniform = ["1ms", "10ms"] }` or `{ exponential = "5ms" }`.
+/// As data it is written `"5ms"`, `{ uniform = ["1ms", "10ms"] }`, `{ exponential = "5ms" }`,
+/// `{ log_normal = { median = "5ms", sigma = 0.5 } }`, `{ pareto = { minimum = "1ms", alpha = 1.5 } }`,
+/// `{ mixture = [{ weight = 0.9, of = "1ms" }, { weight = 0.1, of = { exponential = "5ms" } }] }` or
+/// `{ measured = ["1ms", "1.2ms", "7ms"] }`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Distribution {
@@ -24,6 +38,24 @@ pub enum Distribution {
     Uniform(Duration, Duration),
     /// Memoryless, with this mean.
     Exponential(Duration),
+    /// A span whose logarithm is normal; see [`log_normal`].
+    LogNormal {
+        /// Half of the spans are shorter.
+        median: Duration,
+        /// The standard deviation of the logarithm.
+        sigma: Decimal,
+    },
+    /// Heavy-tailed; see [`pareto`].
+    Pareto {
+        /// The shortest span.
+        minimum: Duration,
+        /// The shape: the smaller, the heavier the tail.
+        alpha: Decimal,
+    },
+    /// One of several distributions, drawn by weight.
+    Mixture(Mixture),
+    /// One of the spans that somebody measured.
+    Measured(Measured),
 }
 
 /// Always `span`.
@@ -47,8 +79,68 @@ pub fn exponential(mean: Duration) -> Distribution {
     Distribution::Exponential(mean)
 }
 
+/// Log-normal with this median, and this standard deviation of the natural logarithm.
+///
+/// These two because they can be read off what is measured: the median is the 50th percentile, and sigma is
+/// ln(99th / 50th percentile) / 2.326. The mean is median exp(sigma^2 / 2).
+///
+/// # Panics
+/// If `sigma` is not a number from 0 to 1,000,000 with at most six decimals.
+#[track_caller]
+pub fn log_normal(median: Duration, sigma: f64) -> Distribution {
+    Distribution::LogNormal { median, sigma: decimal("log_normal: sigma", sigma) }
+}
+
+/// Pareto: no span is shorter than `minimum`, and the share of spans longer than x is (minimum / x)^alpha.
+/// The mean is infinite for an alpha of 1 or less, and the variance for 2 or less.
+///
+/// # Panics
+/// If `alpha` is zero, or not a number up to 1,000,000 with at most six decimals.
+#[track_caller]
+pub fn pareto(minimum: Duration, alpha: f64) -> Distribution {
+    let alpha = decimal("pareto: alpha", alpha);
+    assert!(alpha > Decimal::default(), "pareto: alpha is 0: expected more");
+    Distribution::Pareto { minimum, alpha }
+}
+
+/// Each of `parts`, a weight and a distribution, in proportion to its weight.
+///
+/// # Panics
+/// If there is no weight above zero, or a weight is not a number from 0 to 1,000,000 with at most six
+/// decimals.
+#[track_caller]
+pub fn mixture<D: Into<Distribution>>(parts: impl IntoIterator<Item = (f64, D)>) -> Distribution {
+    let parts = parts.into_iter().map(|(weight, of)| (decimal("mixture: a weight", weight), of.into()));
+    match Mixture::new(parts.collect()) {
+        Ok(mixture) => Distribution::Mixture(mixture),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Each of `spans` equally often: the quantiles of what was measured, without interpolation, so that no span
+/// is drawn that nobody ever saw (between the two humps of a cache hit and a miss, say).
+///
+/// # Panics
+/// If there are none.
+#[track_caller]
+pub fn measured(spans: impl IntoIterator<Item = Duration>) -> Distribution {
+    match Measured::new(spans.into_iter().collect()) {
+        Ok(measured) => Distribution::Measured(measured),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[track_caller]
+fn decimal(name: &str, number: f64) -> Decimal {
+    match Decimal::try_from(number) {
+        Ok(decimal) => decimal,
+        Err(error) => panic!("{name} is {error}"),
+    }
+}
+
 impl Distribution {
-    /// The span that belongs to `number`, a uniform 64-bit number.
+    /// The span that belongs to `number`, a uniform 64-bit number. Log-normal and Pareto spans are at most
+    /// ten years, so that the few far out in a tail do not end time.
     #[inline]
     pub fn sample(&self, number: u64) -> Duration {
         Duration::from_nanos(match self {
@@ -61,14 +153,41 @@ impl Distribution {
                 let product = u128::from(nanoseconds_of(*mean)) * u128::from(negative_logarithm(number));
                 u64::try_from(product >> LOGARITHM_BITS).unwrap_or(u64::MAX)
             }
+            Distribution::LogNormal { median, sigma } => {
+                let z = (normal_quantile(number) * (1u64 << LOGARITHM_BITS) as f64) as i64;
+                // A whole number of millionths times a power is divided last, and rounded to zero.
+                let power = i128::from(z) * i128::from(sigma.millionths()) / 1_000_000;
+                times_exponential(nanoseconds_of(*median), power).min(LONGEST)
+            }
+            Distribution::Pareto { minimum, alpha } => {
+                let power = i128::from(negative_logarithm(!number)) * 1_000_000;
+                let power = power / i128::from(alpha.millionths().max(1));
+                times_exponential(nanoseconds_of(*minimum), power).min(LONGEST)
+            }
+            Distribution::Mixture(mixture) => return mixture.sample(number),
+            Distribution::Measured(measured) => return measured.sample(number),
         })
     }
 
-    /// The mean.
+    /// The mean; ten years where it is longer or infinite.
     pub fn mean(&self) -> Duration {
         match self {
             Distribution::Constant(span) | Distribution::Exponential(span) => *span,
             Distribution::Uniform(low, high) => (*low + *high) / 2,
+            Distribution::LogNormal { median, sigma } => {
+                let square = (u128::from(sigma.millionths()).pow(2)).min(1_000_000_000_000_000);
+                let power = (square << LOGARITHM_BITS) / 2_000_000_000_000;
+                let mean = times_exponential(nanoseconds_of(*median), power as i128);
+                Duration::from_nanos(mean.min(LONGEST))
+            }
+            Distribution::Pareto { minimum, alpha } => {
+                let (alpha, one) = (u128::from(alpha.millionths()), u128::from(Decimal::ONE.millionths()));
+                let product = u128::from(nanoseconds_of(*minimum)) * alpha;
+                let mean = product.checked_div(alpha.saturating_sub(one)).unwrap_or(u128::MAX);
+                Duration::from_nanos(mean.min(u128::from(LONGEST)) as u64)
+            }
+            Distribution::Mixture(mixture) => mixture.mean(),
+            Distribution::Measured(measured) => measured.mean(),
         }
     }
 }
@@ -87,230 +206,17 @@ impl fmt::Display for Distribution {
                 write!(f, "uniform {} to {}", format_span(*low), format_span(*high))
             }
             Distribution::Exponential(mean) => write!(f, "exponential with mean {}", format_span(*mean)),
-        }
-    }
-}
-
-impl Serialize for Distribution {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Distribution::Constant(span) = self {
-            return serializer.serialize_str(&format_span(*span));
-        }
-        let mut map = serializer.serialize_map(Some(1))?;
-        match self {
-            Distribution::Constant(_) => {}
-            Distribution::Uniform(low, high) => {
-                map.serialize_entry("uniform", &[format_span(*low), format_span(*high)])?;
+            Distribution::LogNormal { median, sigma } => {
+                write!(f, "log-normal with median {} and sigma {sigma}", format_span(*median))
             }
-            Distribution::Exponential(mean) => map.serialize_entry("exponential", &format_span(*mean))?,
-        }
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Distribution {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DistributionVisitor)
-    }
-}
-
-struct DistributionVisitor;
-
-impl<'de> Visitor<'de> for DistributionVisitor {
-    type Value = Distribution;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a span such as \"5ms\", { uniform = [\"1ms\", \"10ms\"] } or { exponential = \"5ms\" }")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Distribution, E> {
-        parse_span(text).map(Distribution::Constant).map_err(E::custom)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Distribution, A::Error> {
-        let span = |text: &str| parse_span(text).map_err(de::Error::custom);
-        let Some(kind) = map.next_key::<String>()? else {
-            return Err(de::Error::invalid_length(0, &self));
-        };
-        let distribution = match kind.as_str() {
-            "uniform" => {
-                let [low, high] = map.next_value::<[String; 2]>()?;
-                let (low, high) = (span(&low)?, span(&high)?);
-                if low > high {
-                    return Err(de::Error::custom("uniform: the lower bound comes first"));
-                }
-                Distribution::Uniform(low, high)
+            Distribution::Pareto { minimum, alpha } => {
+                write!(f, "Pareto from {} with alpha {alpha}", format_span(*minimum))
             }
-            "exponential" => Distribution::Exponential(span(&map.next_value::<String>()?)?),
-            other => return Err(de::Error::unknown_field(other, &["uniform", "exponential"])),
-        };
-        match map.next_key::<String>()? {
-            None => Ok(distribution),
-            Some(second) => Err(de::Error::custom(format!("`{kind}` and `{second}`: expected one of them"))),
+            Distribution::Mixture(mixture) => mixture.fmt(f),
+            Distribution::Measured(measured) => measured.fmt(f),
         }
     }
-}
-
-/// Fractional bits of [`negative_logarithm`].
-const LOGARITHM_BITS: u32 = 52;
-
-/// Fractional bits of the tables below.
-const TABLE_BITS: u32 = 62;
-
-/// `LOGARITHMS[i]` is ln(1 + i/256).
-const LOGARITHMS: [u64; 257] = {
-    let mut table = [0; 257];
-    let mut i = 0;
-    while i < 257 {
-        table[i as usize] = logarithm_of_one_plus(i);
-        i += 1;
-    }
-    table
-};
-
-/// `RECIPROCALS[i]` is 1 / (1 + i/256), with 63 fractional bits.
-const RECIPROCALS: [u64; 256] = {
-    let mut table = [0; 256];
-    let mut i = 0;
-    while i < 256 {
-        table[i as usize] = ((1u128 << 71) / (256 + i)) as u64;
-        i += 1;
-    }
-    table
-};
-
-/// ln(1 + i/256) = 2 artanh(i / (512 + i)), by its power series.
-const fn logarithm_of_one_plus(i: u128) -> u64 {
-    let s = (i << 100) / (512 + i);
-    let square = ((s >> 40) * (s >> 40)) >> 20;
-    let mut power = s;
-    let mut sum = 0;
-    let mut k = 1;
-    while power > 0 {
-        sum += power / k;
-        power = ((power >> 40) * (square >> 40)) >> 20;
-        k += 2;
-    }
-    ((2 * sum + (1 << (99 - TABLE_BITS))) >> (100 - TABLE_BITS)) as u64
-}
-
-/// -ln((number + 1) / 2^64), with [`LOGARITHM_BITS`] fractional bits: 0 at the largest number,
-/// 64 ln 2 = 44.36 at zero, never increasing in between.
-#[inline]
-fn negative_logarithm(number: u64) -> u64 {
-    let Some(x) = number.checked_add(1) else { return 0 };
-    // x = 2^(63-z) (1 + i/256) (1 + e), with 0 <= e < 1/256.
-    let z = x.leading_zeros();
-    let mantissa = x << z;
-    let i = (mantissa >> 55 & 0xff) as usize;
-    let rest = mantissa & ((1 << 55) - 1);
-    let e = ((u128::from(rest) * u128::from(RECIPROCALS[i])) >> 62) as u64;
-    // ln(1 + e) by its power series to e^7, with 64 fractional bits.
-    let mut series = u64::MAX / 7;
-    for k in [6, 5, 4, 3, 2] {
-        series = u64::MAX / k - times(e, series);
-    }
-    let logarithm = LOGARITHMS[i] + ((e - times(e, times(e, series))) >> 2);
-    let total = u128::from(z + 1) * u128::from(LOGARITHMS[256]) - u128::from(logarithm);
-    ((total + (1 << (TABLE_BITS - LOGARITHM_BITS - 1))) >> (TABLE_BITS - LOGARITHM_BITS)) as u64
-}
-
-#[inline]
-fn times(a: u64, b: u64) -> u64 {
-    ((u128::from(a) * u128::from(b)) >> 64) as u64
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::random::{Domain, Random};
-    use crate::time::milliseconds;
-
-    fn samples(distribution: &Distribution, count: u64) -> Vec<f64> {
-        let random = Random::new(3);
-        let mut all: Vec<f64> = (0..count)
-            .map(|n| distribution.sample(random.at(Domain::Message, 0, n)[0]).as_secs_f64())
-            .collect();
-        all.sort_by(f64::total_cmp);
-        all
-    }
-
-    /// Kolmogorov-Smirnov distance between sorted samples and a distribution function.
-    fn distance(samples: &[f64], cdf: impl Fn(f64) -> f64) -> f64 {
-        let n = samples.len() as f64;
-        samples.iter().enumerate().fold(0.0, |worst: f64, (i, &x)| {
-            let p = cdf(x);
-            worst.max((p - i as f64 / n).abs()).max(((i + 1) as f64 / n - p).abs())
-        })
-    }
-
-    /// 1.95 / sqrt(n) is the 99.9 % quantile of the Kolmogorov-Smirnov distance.
-    const QUANTILE: f64 = 1.95;
-
-    #[test]
-    fn uniform_and_exponential_pass_kolmogorov_smirnov() {
-        let n = 100_000;
-        let limit = QUANTILE / (n as f64).sqrt();
-        let flat = samples(&uniform(milliseconds(1)..=milliseconds(10)), n);
-        assert!(distance(&flat, |x| (x - 0.001) / 0.009) < limit);
-        let memoryless = samples(&exponential(milliseconds(5)), n);
-        assert!(distance(&memoryless, |x| 1.0 - libm::exp(-x / 0.005)) < limit);
-        // The test can fail: a mean that is one per cent off is noticed.
-        let off = samples(&exponential(milliseconds(5)), 10 * n);
-        assert!(distance(&off, |x| 1.0 - libm::exp(-x / 0.00505)) > QUANTILE / (10.0 * n as f64).sqrt());
-    }
-
-    #[test]
-    fn samples_are_pinned() {
-        let numbers = [0, 1, u64::MAX / 3, u64::MAX / 2, u64::MAX - 1, u64::MAX];
-        let sample = |d: &Distribution| numbers.map(|n| d.sample(n).as_nanos() as u64);
-        assert_eq!(sample(&constant(milliseconds(5))), [5_000_000; 6]);
-        assert_eq!(
-            sample(&uniform(milliseconds(1)..=milliseconds(10))),
-            [1_000_000, 1_000_000, 4_000_000, 5_500_000, 10_000_000, 10_000_000]
-        );
-        assert_eq!(
-            sample(&exponential(milliseconds(5))),
-            [221_807_097, 218_341_361, 5_493_061, 3_465_735, 0, 0]
-        );
-    }
-
-    #[test]
-    fn the_logarithm_agrees_with_libm_to_fifteen_digits() {
-        let random = Random::new(5);
-        let scale = (1u64 << LOGARITHM_BITS) as f64;
-        for count in 0..200_000 {
-            // Shifted, so that small numbers, which give the tail, are met too.
-            let number = random.at(Domain::Message, 1, count)[0] >> (count % 64);
-            let ours = negative_logarithm(number) as f64 / scale;
-            // Near one the floating-point quotient cancels: log1p of the distance does not.
-            let short = (u64::MAX - number) as f64 / 2f64.powi(64);
-            let theirs = if short < 0.5 {
-                -libm::log1p(-short)
-            } else {
-                64.0 * std::f64::consts::LN_2 - libm::log(number as f64 + 1.0)
-            };
-            assert!((ours - theirs).abs() < 2e-14, "{number}: {ours} {theirs}");
-        }
-        assert_eq!(negative_logarithm(u64::MAX), 0);
-        assert_eq!(negative_logarithm(0) >> LOGARITHM_BITS, 44);
-    }
-
-    #[test]
-    fn the_logarithm_never_increases_across_a_table_border() {
-        for z in 0..55 {
-            for i in 0..256u64 {
-                let border = (256 + i) << 55 >> z;
-                for number in border.saturating_sub(3)..border + 3 {
-                    assert!(negative_logarithm(number) >= negative_logarithm(number + 1), "{number}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_table_ends_at_the_logarithm_of_two() {
-        let two = LOGARITHMS[256] as f64 / (1u64 << TABLE_BITS) as f64;
-        assert!((two - std::f64::consts::LN_2).abs() < 1e-16);
-    }
-}
+mod tests;

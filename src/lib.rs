@@ -104,6 +104,11 @@
 //!   runs only.
 //! - **Clients are processes.** The client driver is a state machine with timers like any other, so that
 //!   it runs in exhaustive search, too, and needs no mechanism of its own.
+//! - **Client numbers are derived, not recorded.** That a client goes on under a new number after an unknown
+//!   outcome is a function of the records ([`ClientNumbers`](record::ClientNumbers)); an operation is named by
+//!   its node and its number there, in a closed loop and in an open one.
+//! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
+//!   draw must not end a run.
 
 mod caught;
 pub mod check;

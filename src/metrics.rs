@@ -1,5 +1,9 @@
 //! Measures of a run, made from its records: what became of the clients' operations and how long they
 //! took, and what the nodes sent, lost and synced.
+//!
+//! Latencies are kept one by one and not in a histogram: a run has at most some millions of operations, of
+//! which each takes some tens of bytes; percentiles are then exact, runs over many seeds merge by joining lists, and
+//! a plot may ask for any window afterwards.
 
 use crate::fault::Fault;
 use crate::network::Address;
@@ -47,6 +51,21 @@ pub struct Band {
 /// How the labels of partitions begin.
 const PARTITIONS: [&str; 2] = ["partition ", "isolate "];
 
+/// What became of the operations that were invoked in one window of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// The beginning of the window.
+    pub from: Time,
+    /// How many took place.
+    pub ok: u64,
+    /// How many are known not to have taken place.
+    pub failed: u64,
+    /// How many may or may not have taken place.
+    pub unknown: u64,
+    /// How many had no outcome when the run ended.
+    pub open: u64,
+}
+
 /// An observer that keeps every operation, and counts messages and writes.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -56,6 +75,7 @@ pub struct Metrics {
     open: BTreeMap<(NodeId, u64), usize>,
     bands: Vec<Band>,
     sent: BTreeMap<String, u64>,
+    links: BTreeMap<(NodeId, NodeId), u64>,
     dropped: u64,
     delivered: u64,
     syncs: u64,
@@ -77,6 +97,11 @@ impl Metrics {
     /// counted.
     pub fn sent_by_kind(&self) -> &BTreeMap<String, u64> {
         &self.sent
+    }
+
+    /// How many messages were sent from one node to another, clients included.
+    pub fn sent_by_link(&self) -> &BTreeMap<(NodeId, NodeId), u64> {
+        &self.links
     }
 
     /// How many messages the nodes of the system sent.
@@ -159,6 +184,48 @@ impl Metrics {
         !is_client(address.from) && !is_client(address.to)
     }
 
+    /// What became of operations, by the window in which they were invoked, without gaps from the start to
+    /// the last invocation. Unknown outcomes stand apart: whoever reads this decides what they count as.
+    ///
+    /// # Panics
+    /// If `window` is zero.
+    pub fn outcomes(&self, window: Duration) -> Vec<Outcomes> {
+        let mut windows = Vec::new();
+        for operation in &self.operations {
+            let outcomes: &mut Outcomes = at(&mut windows, operation.invoked, window);
+            *match operation.responded {
+                Some((_, Outcome::Ok)) => &mut outcomes.ok,
+                Some((_, Outcome::Failed)) => &mut outcomes.failed,
+                Some((_, Outcome::Unknown)) => &mut outcomes.unknown,
+                None => &mut outcomes.open,
+            } += 1;
+        }
+        let width = crate::time::nanoseconds_of(window);
+        for (index, outcomes) in (0..).zip(&mut windows) {
+            outcomes.from = Time::from_nanoseconds(index * width);
+        }
+        windows
+    }
+
+    /// How many operations took place per second, by the window in which their response came, without gaps
+    /// from the start to the last response. The last window is counted whole, even if the run ended in it.
+    ///
+    /// # Panics
+    /// If `window` is zero.
+    pub fn throughput(&self, window: Duration) -> Vec<(Time, f64)> {
+        let mut windows = Vec::new();
+        for operation in &self.operations {
+            if let Some((time, Outcome::Ok)) = operation.responded {
+                *at(&mut windows, time, window) += 1u64;
+            }
+        }
+        let width = crate::time::nanoseconds_of(window);
+        let rate = |(index, count): (u64, u64)| {
+            (Time::from_nanoseconds(index * width), count as f64 / window.as_secs_f64())
+        };
+        (0..).zip(windows).map(rate).collect()
+    }
+
     fn fault(&mut self, time: Time, fault: &Fault) {
         let name = |node: &NodeId| self.names[node].clone();
         let begins = |label: String| Band { label, from: time, to: None };
@@ -196,6 +263,16 @@ impl Metrics {
     }
 }
 
+/// The window that `time` lies in; those before it are there, too.
+fn at<T: Clone + Default>(windows: &mut Vec<T>, time: Time, window: Duration) -> &mut T {
+    assert!(!window.is_zero(), "a window of time is not empty");
+    let index = (time.as_nanoseconds() / crate::time::nanoseconds_of(window)) as usize;
+    if windows.len() <= index {
+        windows.resize(index + 1, T::default());
+    }
+    &mut windows[index]
+}
+
 /// The value at or below which a share `rank` (0 to 1) of the sorted values lies, by the nearest rank;
 /// none if there are none.
 pub fn percentile<T: Copy>(sorted: &[T], rank: f64) -> Option<T> {
@@ -212,8 +289,11 @@ impl<M: Debug> Observer<M> for Metrics {
                     self.clients.push(node);
                 }
             }
-            What::Sent { address, message } if self.is_inside(address) => {
-                *self.sent.entry(kind_of(message)).or_default() += 1;
+            What::Sent { address, message } => {
+                *self.links.entry((address.from, address.to)).or_default() += 1;
+                if self.is_inside(address) {
+                    *self.sent.entry(kind_of(message)).or_default() += 1;
+                }
             }
             What::Dropped { address, .. } => self.dropped += u64::from(self.is_inside(address)),
             What::Delivered { address, .. } => self.delivered += u64::from(self.is_inside(address)),
@@ -264,5 +344,33 @@ mod tests {
         let metrics = Metrics { operations, ..Metrics::default() };
         let windows = metrics.availability(milliseconds(10));
         assert_eq!(windows, [(Time::ZERO, 0.5), (Time::ZERO + milliseconds(20), 1.0)]);
+    }
+
+    #[test]
+    fn windows_have_no_gaps_and_unknown_outcomes_stand_apart() {
+        let operation = |invoked: u64, responded: Option<(u64, Outcome)>| Operation {
+            client: NodeId::new(0),
+            invoked: Time::ZERO + milliseconds(invoked),
+            responded: responded.map(|(at, outcome)| (Time::ZERO + milliseconds(at), outcome)),
+        };
+        let operations = vec![
+            operation(0, Some((1, Outcome::Ok))),
+            operation(5, Some((45, Outcome::Unknown))),
+            operation(6, Some((25, Outcome::Ok))),
+            operation(25, Some((26, Outcome::Failed))),
+            operation(26, None),
+        ];
+        let metrics = Metrics { operations, ..Metrics::default() };
+        let at = |milliseconds_in| Time::ZERO + milliseconds(milliseconds_in);
+        assert_eq!(
+            metrics.outcomes(milliseconds(10)),
+            [
+                Outcomes { from: at(0), ok: 2, unknown: 1, ..Outcomes::default() },
+                Outcomes { from: at(10), ..Outcomes::default() },
+                Outcomes { from: at(20), failed: 1, open: 1, ..Outcomes::default() },
+            ]
+        );
+        let throughput = metrics.throughput(milliseconds(10));
+        assert_eq!(throughput, [(at(0), 100.0), (at(10), 0.0), (at(20), 100.0)]);
     }
 }

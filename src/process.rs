@@ -138,6 +138,8 @@ pub(crate) trait Environment {
     fn chance(&mut self, numerator: u32, denominator: u32) -> bool;
     /// A span between the two, both included.
     fn sample(&mut self, distribution: &Distribution) -> Duration;
+    /// The number at an address of this node's as a client; none where every choice is tried.
+    fn client_number(&mut self, address: u64) -> Option<u64>;
     /// Whether anyone will read notes.
     fn observed(&self) -> bool;
 }
@@ -334,7 +336,8 @@ impl<P: Process> Context<'_, P> {
         self.core.effects.push(Effect::Invoke { operation, value: Arc::new(value) });
     }
 
-    /// Says what became of operation number `operation`, at most once.
+    /// Says what became of operation number `operation`. What is said first is its outcome; a client says
+    /// more only if it hears of an operation whose outcome was unknown.
     pub fn respond<T: Value>(&mut self, operation: u64, outcome: Outcome, value: T) {
         self.core.effects.push(Effect::Respond { operation, outcome, value: Arc::new(value) });
     }

@@ -21,9 +21,11 @@ pub(crate) enum Domain {
     Nemesis,
     /// What a crash leaves of unsynced writes: address is the node and its count of crashes.
     Crash,
+    /// A client's draws: address is the node, and operation, attempt and count of draws.
+    Client,
 }
 
-const DOMAINS: usize = 5;
+const DOMAINS: usize = 6;
 
 /// The random numbers of one run.
 #[derive(Clone, Debug)]
@@ -141,12 +143,13 @@ mod tests {
     fn keys_and_numbers_are_pinned() {
         let random = Random::new(7);
         assert_eq!(
-            random.keys[..4],
+            random.keys[..5],
             [
                 7_387_829_322_293_334_546,
                 14_283_834_251_474_640_193,
                 9_360_588_686_666_418_927,
-                1_237_130_957_598_863_625
+                1_237_130_957_598_863_625,
+                9_854_025_287_679_609_852
             ]
         );
         assert_eq!(random.at(Domain::Message, 1, 2), [14_713_062_940_945_029_787, 2_215_851_455_547_166_345]);

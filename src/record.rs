@@ -9,6 +9,7 @@ use crate::node::NodeId;
 use crate::process::{AnyValue, Outcome};
 use crate::time::Time;
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Write};
 use std::hash::{Hash, Hasher};
 
@@ -114,6 +115,38 @@ pub trait Observer<M>: Any {
     fn observe(&mut self, record: Record<'_, M>);
 }
 
+/// Which client, of those that do one operation at a time, an operation belongs to: the numbering that
+/// Jepsen calls processes. Each node has its own numbers, from zero. An operation takes the lowest number that
+/// is free, an outcome ok or failed frees it, and an unknown outcome retires it.
+///
+/// It is fed the records in their order: [`invoked`](Self::invoked) and [`responded`](Self::responded).
+#[derive(Clone, Debug, Default)]
+pub struct ClientNumbers {
+    /// For each node, the numbers that are taken and by which operation; none if retired.
+    taken: BTreeMap<NodeId, BTreeMap<u32, Option<u64>>>,
+}
+
+impl ClientNumbers {
+    /// The client number of an operation that is invoked now.
+    pub fn invoked(&mut self, node: NodeId, operation: u64) -> u32 {
+        let taken = self.taken.entry(node).or_default();
+        let free = (0..).zip(taken.keys()).find(|(number, taken)| number != *taken);
+        let number = free.map_or(taken.len() as u32, |(number, _)| number);
+        taken.insert(number, Some(operation));
+        number
+    }
+
+    /// What became of it. A late response changes nothing.
+    pub fn responded(&mut self, node: NodeId, operation: u64, outcome: Outcome) {
+        let Some(taken) = self.taken.get_mut(&node) else { return };
+        let Some((&number, _)) = taken.iter().find(|(_, by)| **by == Some(operation)) else { return };
+        match outcome {
+            Outcome::Ok | Outcome::Failed => taken.remove(&number),
+            Outcome::Unknown => taken.insert(number, None),
+        };
+    }
+}
+
 /// The kind of a message: the first word of its `Debug`, without formatting the rest.
 pub fn kind_of(message: &impl Debug) -> String {
     struct FirstWord(String);
@@ -146,5 +179,17 @@ mod tests {
         let kinds =
             [Message::Prepare { ballot: 1 }, Message::Accepted(1), Message::Stop].map(|m| kind_of(&m));
         assert_eq!(kinds, ["Prepare", "Accepted", "Stop"]);
+    }
+
+    #[test]
+    fn an_unknown_outcome_retires_its_client_number() {
+        let (mut numbers, node) = (ClientNumbers::default(), NodeId::new(4));
+        assert_eq!([1, 2, 3].map(|operation| numbers.invoked(node, operation)), [0, 1, 2]);
+        numbers.responded(node, 2, Outcome::Unknown);
+        numbers.responded(node, 1, Outcome::Ok);
+        // A late response to the second changes nothing.
+        numbers.responded(node, 2, Outcome::Ok);
+        assert_eq!([4, 5].map(|operation| numbers.invoked(node, operation)), [0, 3]);
+        assert_eq!(numbers.invoked(NodeId::new(5), 1), 0);
     }
 }

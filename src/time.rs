@@ -106,7 +106,7 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 /// The longest span that is read, ten years, so that sums of a few do not pass the end of virtual time.
-const LONGEST: u64 = 10 * 365 * 24 * 3_600_000_000_000;
+pub(crate) const LONGEST: u64 = 10 * 365 * 24 * 3_600_000_000_000;
 
 /// Why a text is not a span.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ pub use acceptor::Vote;
 pub use replica::{Options, Replica, Timer};
 
 use crate::paxos::Ballot;
-use netsplit::client::{Client, ClientOptions, Protocol, Reply, RequestId};
+use netsplit::client::{Arrivals, Client, ClientOptions, Protocol, Reply, RequestId};
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
@@ -92,11 +92,16 @@ impl Message {
 #[derive(Clone, Debug, Hash)]
 pub struct Requests;
 
+/// What a client asks for: that its request be appended to the list.
+#[derive(Clone, Copy, Debug, Default, Hash)]
+pub struct Append;
+
 impl Protocol for Requests {
     type Message = Message;
+    type Operation = Append;
     type Response = u64;
 
-    fn request(&self, id: RequestId) -> Message {
+    fn request(&self, id: RequestId, _: &Append) -> Message {
         Message::Request(id)
     }
 
@@ -261,10 +266,11 @@ impl Model for MultiPaxos {
         });
         let replicas: Vec<NodeId> = replicas.into_iter().map(NodeId::from).collect();
         let options = ClientOptions {
-            think_time: parameters.think_time,
+            arrivals: Arrivals::Closed(parameters.think_time.into()),
             timeout: parameters.client_timeout,
             attempts: parameters.attempts,
             operations: parameters.operations,
+            ..ClientOptions::default()
         };
         sim.add_clients("client", parameters.clients, |_, _| {
             Client::new(Requests, replicas.clone(), options.clone())

@@ -160,7 +160,7 @@ const BAD: [(&str, &str, &str); 19] = [
     (
         "model = \"paxos\"\nduration = \"5s\"\n[network]\ndelay = { gamma = \"5ms\" }",
         ":4:",
-        "expected `uniform` or `exponential`",
+        "expected one of `uniform`, `exponential`",
     ),
     ("model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = \"many\"", ":4:", "expected usize"),
     (

@@ -66,6 +66,9 @@ impl Environment for Choices {
     fn sample(&mut self, distribution: &Distribution) -> Duration {
         distribution.mean()
     }
+    fn client_number(&mut self, _: u64) -> Option<u64> {
+        None
+    }
     fn observed(&self) -> bool {
         false
     }

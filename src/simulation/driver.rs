@@ -81,6 +81,9 @@ impl Environment for Live<'_> {
     fn sample(&mut self, distribution: &Distribution) -> Duration {
         distribution.sample(self.draw())
     }
+    fn client_number(&mut self, address: u64) -> Option<u64> {
+        Some(self.random.at(Domain::Client, self.key.place(), address)[0])
+    }
     fn observed(&self) -> bool {
         self.observed
     }

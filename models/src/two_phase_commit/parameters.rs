@@ -2,7 +2,7 @@
 //! protocol.
 
 use super::{Coordinator, Decision, Message, Participant, atomic, somebody_is_in_doubt};
-use netsplit::client::{Client, ClientOptions, Protocol, Reply, RequestId};
+use netsplit::client::{Arrivals, Client, ClientOptions, Protocol, Reply, RequestId};
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
@@ -119,11 +119,16 @@ pub fn add_cluster(sim: &mut Simulation<Message>, parameters: &Parameters) -> Cl
 #[derive(Clone, Debug, Hash)]
 pub struct Transactions;
 
+/// What a client asks for: a transaction, whatever is in it.
+#[derive(Clone, Copy, Debug, Default, Hash)]
+pub struct Transact;
+
 impl Protocol for Transactions {
     type Message = Message;
+    type Operation = Transact;
     type Response = Decision;
 
-    fn request(&self, id: RequestId) -> Message {
+    fn request(&self, id: RequestId, _: &Transact) -> Message {
         Message::Begin(id)
     }
 
@@ -142,10 +147,11 @@ impl Protocol for Transactions {
 
 fn add_clients(sim: &mut Simulation<Message>, cluster: &Cluster, parameters: &Parameters) {
     let options = ClientOptions {
-        think_time: parameters.think_time,
+        arrivals: Arrivals::Closed(parameters.think_time.into()),
         timeout: parameters.client_timeout,
         attempts: parameters.attempts,
         operations: parameters.operations,
+        ..ClientOptions::default()
     };
     let mut servers: Vec<NodeId> = match parameters.start_at {
         StartAt::Participant => cluster.participants.iter().map(|participant| participant.id()).collect(),
