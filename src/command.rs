@@ -3,6 +3,9 @@
 //!
 //! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input.
 
+mod execution;
+mod failure;
+mod faults;
 mod list;
 mod models;
 mod output;
@@ -35,6 +38,14 @@ enum Command {
     },
     /// Runs a scenario once
     Run(run::Options),
+    /// Runs a saved failure again, and says whether it is the same
+    Replay(failure::Options),
+}
+
+/// How a command ended that was not given bad input.
+enum Ended {
+    Holds,
+    Violated,
 }
 
 /// Runs the command with the arguments of this process, for these models.
@@ -46,13 +57,14 @@ pub fn main(models: Models) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let held = match arguments.command {
-        Command::List { scenarios } => list::list(&models, &scenarios).map(|()| true),
+    let ended = match arguments.command {
+        Command::List { scenarios } => list::list(&models, &scenarios).map(|()| Ended::Holds),
         Command::Run(options) => run::run(&models, &options),
+        Command::Replay(options) => failure::replay(&models, &options),
     };
-    match held {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+    match ended {
+        Ok(Ended::Holds) => ExitCode::SUCCESS,
+        Ok(Ended::Violated) => ExitCode::from(1),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)

@@ -130,12 +130,14 @@ impl<M: Value> Simulation<M> {
     pub fn apply(&mut self, fault: &Fault) {
         self.check_nodes(fault);
         let mut lost_writes = 0;
+        let mut lost_state = false;
         let event = match fault.clone() {
             Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
             Fault::Heal => Event::Heal,
             Fault::Crash(node) if self.world.is_up(node) => {
                 let (kept, torn) = self.draw_crash(node);
                 lost_writes = self.world.storage(node).unsynced() - kept;
+                lost_state = !self.observers.is_empty() && self.world.has_state(node);
                 self.forget(node);
                 Event::Crash { node, kept, torn }
             }
@@ -144,7 +146,7 @@ impl<M: Value> Simulation<M> {
             Fault::Resume(node) if self.world.is_paused(node) => Event::Resume(node),
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => return,
         };
-        self.record(What::Fault { fault, lost_writes });
+        self.record(What::Fault { fault, lost_writes, lost_state });
         self.transition(event);
         if let Fault::Resume(node) = fault {
             self.wake(*node);
