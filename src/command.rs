@@ -1,7 +1,7 @@
 //! The command line, as a library function, so that a user's own crate gets it for its own models:
 //! `fn main() -> std::process::ExitCode { netsplit::command::main(models()) }`.
 //!
-//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input.
+//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 130 after Ctrl-C in a sweep.
 
 mod execution;
 mod failure;
@@ -12,7 +12,11 @@ mod output;
 mod overrides;
 mod run;
 mod scenario;
+mod sweep;
+mod sweep_report;
+mod tally;
 mod trace;
+mod workers;
 
 pub use models::Models;
 
@@ -38,6 +42,8 @@ enum Command {
     },
     /// Runs a scenario once
     Run(run::Options),
+    /// Runs a scenario under many seeds
+    Sweep(sweep::Options),
     /// Runs a saved failure again, and says whether it is the same
     Replay(failure::Options),
 }
@@ -46,6 +52,8 @@ enum Command {
 enum Ended {
     Holds,
     Violated,
+    /// By Ctrl-C, with what was finished.
+    Interrupted,
 }
 
 /// Runs the command with the arguments of this process, for these models.
@@ -60,11 +68,13 @@ pub fn main(models: Models) -> ExitCode {
     let ended = match arguments.command {
         Command::List { scenarios } => list::list(&models, &scenarios).map(|()| Ended::Holds),
         Command::Run(options) => run::run(&models, &options),
+        Command::Sweep(options) => sweep::sweep(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
     };
     match ended {
         Ok(Ended::Holds) => ExitCode::SUCCESS,
         Ok(Ended::Violated) => ExitCode::from(1),
+        Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)
