@@ -75,6 +75,9 @@ round_trip_times = "sites.csv"
 place = { acceptor = ["Home", "East", "West"], proposer = ["Home"] }
 "#;
 
+/// What is done to a failure file.
+type Change<'a> = &'a dyn Fn(&mut Json);
+
 #[test]
 fn a_sweep_prints_and_writes_the_same_bytes_for_any_number_of_jobs() {
     let folder = folder("jobs");
@@ -125,7 +128,7 @@ fn a_replay_notices_another_digest_another_violation_and_another_engine() {
     let name =
         files(&folder.join("out")).into_iter().find(|name| name.contains("seed-7")).expect("a failure");
     let saved = fs::read_to_string(folder.join("out").join(name)).expect("a failure");
-    let changed = |change: &dyn Fn(&mut Json)| {
+    let changed = |change: Change<'_>| {
         let mut json: Json = serde_json::from_str(&saved).expect("JSON");
         change(&mut json);
         fs::write(folder.join("changed.json"), json.to_string()).expect("a file");
@@ -143,7 +146,7 @@ fn a_replay_notices_another_digest_another_violation_and_another_engine() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert!(text(&output.stderr).contains("saved by engine 0"), "{}", said(&output));
 
-    let bad: [(&dyn Fn(&mut Json), &str); 5] = [
+    let bad: [(Change<'_>, &str); 5] = [
         (&|json| json["version"] = 2.into(), "its format has version 2: expected 1"),
         (&|json| json["format"] = "picture".into(), "expected a failure file"),
         (&|json| json["seed"] = "seven".into(), "invalid type"),

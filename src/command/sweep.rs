@@ -15,6 +15,7 @@ use super::workers::{Interrupt, work};
 use super::{Ended, say};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -162,7 +163,7 @@ fn explain(row: &Row<'_>, mut folder: Option<&mut Folder>) -> Result<Vec<Failure
     let mut failures = Vec::new();
     for check in &row.tally.checks {
         let Some(seed) = check.lowest_failing else { continue };
-        if !runs.contains_key(&seed) {
+        if let Entry::Vacant(vacant) = runs.entry(seed) {
             let run = Run { seed, plan: None, blind: false, trace: None };
             let finished = row.model.run(&row.scenario, &run)?;
             let failure = FailureFile::new(&row.scenario, seed, &finished);
@@ -170,7 +171,7 @@ fn explain(row: &Row<'_>, mut folder: Option<&mut Folder>) -> Result<Vec<Failure
                 Some(folder) => Some(failure.add_to(folder)?),
                 None => failure.keep(),
             };
-            runs.insert(seed, (finished.checks, file));
+            vacant.insert((finished.checks, file));
         }
         let (checks, file) = &runs[&seed];
         let again = checks.iter().find(|again| again.name == check.name && !again.holds());
