@@ -139,7 +139,7 @@ fn a_replay_notices_another_digest_another_violation_and_another_engine() {
     let output = changed(&|json| json["digest"] = "00".repeat(16).into());
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("differs  digest "), "{}", said(&output));
-    let output = changed(&|json| json["violations"][0]["reason"] = "first violated at 1s".into());
+    let output = changed(&|json| json["violations"][0]["at"] = "1s".into());
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("differs  violated  eventually: "), "{}", said(&output));
     let output = changed(&|json| json["engine"] = 0.into());

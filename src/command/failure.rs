@@ -56,6 +56,13 @@ struct Violation {
     at: String,
 }
 
+impl Violation {
+    /// The same check at the same time. The reason may name a line of code, and code moves.
+    fn is_same(&self, other: &Violation) -> bool {
+        (&self.check, &self.when, &self.at) == (&other.check, &other.when, &other.at)
+    }
+}
+
 fn violations(checks: &[Checked]) -> Vec<Violation> {
     let violated = checks.iter().filter(|check| !check.holds());
     let violation = |check: &Checked| Violation {
@@ -178,7 +185,7 @@ pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
     let mut same_violations = true;
     for violation in &saved.violations {
         let Violation { check, when, reason, .. } = violation;
-        let found = now.contains(violation);
+        let found = now.iter().any(|other| other.is_same(violation));
         same_violations &= found;
         let word = if found { "same" } else { "differs" };
         let elsewhere = now.iter().find(|other| other.check == *check).filter(|_| !found);

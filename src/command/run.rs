@@ -91,6 +91,10 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         saved = failure.keep();
     }
     if options.json {
+        let mut summary = summary;
+        if let Some(path) = &saved {
+            summary["failure_file"] = json!(path);
+        }
         say(&summary.to_string());
     } else {
         print_summary(&scenario, seed, &finished);

@@ -51,6 +51,8 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
             }
             json
         };
+        let inert = tally.inert_kinds().filter(|_| tally.seeds == asked(options));
+        let inert: Vec<String> = inert.map(|kind| kind.to_string()).collect();
         let latency = |(name, rank): (&str, f64)| {
             Some((format!("{name}_ms"), json!(milliseconds(tally.latency(rank)?))))
         };
@@ -63,6 +65,7 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
             "settings": values.collect::<serde_json::Map<String, Json>>(),
             "seeds": tally.seeds,
             "failing_seeds": tally.failing,
+            "inert_faults": inert,
             "checks": tally.checks.iter().map(check).collect::<Vec<_>>(),
             "faults": faults.collect::<serde_json::Map<String, Json>>(),
             "metrics": {
