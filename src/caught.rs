@@ -9,6 +9,11 @@ thread_local! {
     static CAUGHT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
+/// Whether a panic on this thread is about to be caught and reported.
+pub(crate) fn is_catching() -> bool {
+    CATCHING.get()
+}
+
 /// Runs `body`. If it panics, nothing is printed and the error is the message with its location.
 pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
     static INSTALL: Once = Once::new();

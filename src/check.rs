@@ -13,7 +13,7 @@ use crate::property::{Property, When};
 use crate::random::Random;
 use crate::simulation::Simulation;
 use crate::story::Story;
-use crate::time::{Time, seconds};
+use crate::time::{Time, format_span, seconds};
 use crate::world::World;
 use std::fmt;
 use std::ops::Range;
@@ -54,7 +54,7 @@ pub struct Report {
     pub seeds: u64,
     /// The violation of the lowest failing seed.
     pub violation: Option<Violation>,
-    /// The reachable properties that no seed reached.
+    /// The reachable properties that no seed reached; not known if there is a violation.
     pub unreached: Vec<String>,
 }
 
@@ -75,6 +75,14 @@ pub struct Violation {
     pub digest: String,
     /// A drawing of the last exchanges.
     pub story: String,
+}
+
+/// One seed, run.
+struct Run<M: Value> {
+    plan: FaultPlan,
+    /// As it ended; none if it could not be set up.
+    sim: Option<Simulation<M>>,
+    failure: Option<Failure>,
 }
 
 /// What went wrong in one run.
@@ -164,7 +172,9 @@ impl<'a, M: Value> Check<'a, M> {
     pub fn run(mut self) {
         let alone = std::env::var("NETSPLIT_SEED").ok();
         if let Some(seed) = &alone {
-            let seed = seed.parse().unwrap_or_else(|_| panic!("NETSPLIT_SEED={seed}: expected a number"));
+            let number: Option<u64> = seed.parse().ok().filter(|number| *number < u64::MAX);
+            let seed =
+                number.unwrap_or_else(|| panic!("NETSPLIT_SEED={seed}: expected a number below 2^64 - 1"));
             self.seeds = seed..seed + 1;
             eprintln!("netsplit: seed {seed} alone\n{}", self.whole_story(seed));
         }
@@ -196,7 +206,7 @@ impl<'a, M: Value> Check<'a, M> {
                 if seed >= self.seeds.end || seed > lowest.load(Ordering::SeqCst) {
                     return;
                 }
-                if self.run_seed(seed, &reached, |sim| sim.detach_all()).1.is_some() {
+                if self.run_seed(seed, &reached, Simulation::detach_all).failure.is_some() {
                     lowest.fetch_min(seed, Ordering::SeqCst);
                 }
             }
@@ -211,12 +221,16 @@ impl<'a, M: Value> Check<'a, M> {
                 }
             });
         }
-        let failing = Some(lowest.into_inner()).filter(|seed| *seed != u64::MAX);
+        if lowest.load(Ordering::SeqCst) != u64::MAX {
+            // How far the others had come by then depends on the threads.
+            let violation = Some(self.explain(lowest.into_inner()));
+            return Report { seeds: self.seeds.end - self.seeds.start, violation, unreached: Vec::new() };
+        }
         let unreached =
             self.those(When::Reachable).zip(&reached).filter(|(_, reached)| !reached.load(Ordering::SeqCst));
         Report {
             seeds: self.seeds.end - self.seeds.start,
-            violation: failing.map(|seed| self.explain(seed)),
+            violation: None,
             unreached: unreached.map(|(property, _)| property.name.clone()).collect(),
         }
     }
@@ -226,7 +240,7 @@ impl<'a, M: Value> Check<'a, M> {
     fn explain(&self, seed: u64) -> Violation {
         let mut observed = None;
         let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(true)).collect();
-        let (run, failure) = self.run_seed(seed, &reached, |sim| {
+        let Run { plan, sim, failure } = self.run_seed(seed, &reached, |sim| {
             sim.detach_all();
             observed = Some((sim.observe(Story::default()), sim.observe_digest()));
         });
@@ -236,12 +250,11 @@ impl<'a, M: Value> Check<'a, M> {
                  function of its seed"
             );
         };
-        let (plan, sim) = run.unwrap_or_default();
         let (story, digest) = match (sim, observed) {
             (Some(sim), Some((story, digest))) => {
                 (sim.observer(story).draw(), sim.observer(digest).to_string())
             }
-            _ => Default::default(),
+            _ => (String::new(), "none".to_string()),
         };
         let Failure { property, how, time } = failure;
         Violation { property, how, seed, time, plan, digest, story }
@@ -249,32 +262,29 @@ impl<'a, M: Value> Check<'a, M> {
 
     fn whole_story(&self, seed: u64) -> String {
         let mut story = None;
-        let (run, _) = self.run_seed(seed, &[], |sim| story = Some(sim.observe(Story::whole())));
-        match (run, story) {
-            (Some((plan, Some(sim))), Some(story)) => {
-                format!("plan: {}\n{}", planned(&plan, sim.now()), sim.observer(story).draw())
+        let run = self.run_seed(seed, &[], |sim| story = Some(sim.observe(Story::whole())));
+        match (run.sim, story) {
+            (Some(sim), Some(story)) => {
+                format!("plan: {}\n{}", planned(&run.plan, sim.now()), sim.observer(story).draw())
             }
             _ => String::new(),
         }
     }
 
-    /// Runs one seed: the plan and the simulation as it ended, if it could be made, and what went wrong.
+    /// Runs one seed, with observers attached by `prepare`.
     #[track_caller]
-    #[allow(clippy::type_complexity)]
     fn run_seed(
         &self,
         seed: u64,
         reached: &[AtomicBool],
         prepare: impl FnOnce(&mut Simulation<M>),
-    ) -> (Option<(FaultPlan, Option<Simulation<M>>)>, Option<Failure>) {
+    ) -> Run<M> {
         let mut sim = match caught(|| (self.scenario)(seed)) {
             Ok(sim) => sim,
             Err(panic) => {
                 let property = "the scenario can be set up".to_string();
-                return (
-                    None,
-                    Some(Failure { property, how: format!("it panicked: {panic}"), time: Time::ZERO }),
-                );
+                let failure = Failure { property, how: format!("it panicked: {panic}"), time: Time::ZERO };
+                return Run { plan: FaultPlan::default(), sim: None, failure: Some(failure) };
             }
         };
         let actual = sim.seed();
@@ -290,11 +300,16 @@ impl<'a, M: Value> Check<'a, M> {
             None => FaultPlan::default(),
         };
         sim.schedule_plan(&plan);
-        let outcome = caught(|| self.phases(&mut sim, reached));
-        let failure = outcome.unwrap_or_else(|panic| {
-            Some(Failure { property: "nothing panics".to_string(), how: panic, time: sim.now() })
+        let failure = caught(|| self.phases(&mut sim, reached)).unwrap_or_else(|panic| {
+            // A property that panics does so again; a handler is not asked.
+            let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();
+            let property = match self.properties.iter().find(panics) {
+                Some(property) => format!("{} (which panics)", property.name),
+                None => "nothing panics".to_string(),
+            };
+            Some(Failure { property, how: panic, time: sim.now() })
         });
-        (Some((plan, Some(sim))), failure)
+        Run { plan, sim: Some(sim), failure }
     }
 
     fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
@@ -304,19 +319,25 @@ impl<'a, M: Value> Check<'a, M> {
                 return Some(failure);
             }
         }
-        sim.heal_everything();
-        let deadline = sim.now().max(end) + self.within;
+        sim.run_for(end - sim.now());
+        sim.schedule_repairs();
+        let deadline = sim.now() + self.within;
         loop {
             if let Some(failure) = self.judge(sim, reached) {
                 return Some(failure);
             }
-            let open = self.those(When::EventuallyAfterHeal).find(|property| !property.holds(sim.world()))?;
+            let healed = sim.world().is_whole();
+            let open = self.those(When::EventuallyAfterHeal).find(|property| !property.holds(sim.world()));
+            if healed && open.is_none() {
+                return None;
+            }
             if !sim.step_before(deadline) {
                 let why = match sim.is_at_rest() {
                     true => "it does not hold, and nothing is pending".to_string(),
-                    false => format!("it does not hold within {:?} of healing", self.within),
+                    false => format!("it does not hold within {} of healing", format_span(self.within)),
                 };
-                return Some(Failure { property: open.name.clone(), how: why, time: sim.now() });
+                let property = open.map_or("everything heals".to_string(), |open| open.name.clone());
+                return Some(Failure { property, how: why, time: sim.now() });
             }
         }
     }
@@ -348,11 +369,7 @@ impl fmt::Display for Violation {
         writeln!(f, "netsplit: `{property}` is violated: {how}")?;
         writeln!(f, "  seed    {seed}, the lowest that fails (engine {})", crate::ENGINE)?;
         writeln!(f, "  time    {time}")?;
-        writeln!(
-            f,
-            "  plan    {}",
-            if plan.is_empty() { "no faults".to_string() } else { plan.to_string() }
-        )?;
+        writeln!(f, "  plan    {}", planned(plan, *time))?;
         writeln!(f, "  digest  {digest}")?;
         writeln!(f, "  the last exchanges:\n{story}")?;
         write!(f, "  replay  NETSPLIT_SEED={seed} cargo test {test}")

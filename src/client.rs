@@ -2,22 +2,36 @@
 //!
 //! A model says how its requests look and how a reply is recognised, through [`Protocol`]; the driver
 //! invokes, waits, retries and decides the outcome. An operation is one invocation and at most one
-//! response: retries are invisible in the history. A client that gave an operation up goes on with the
-//! next one, as a new client of the history would (its operations never overlap with the unknown one's
-//! number).
+//! response: retries are invisible in the history. A client that gave an operation up goes on with the next
+//! one; a response that comes after that is not recorded.
 
 use crate::node::NodeId;
 use crate::process::{Context, Outcome, Process, Value};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
 /// Names one operation across all clients, so that a server can recognise a retry.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId {
     /// The client.
     pub client: NodeId,
     /// The client's operation, counted from one.
     pub operation: u64,
+}
+
+/// As a pair.
+impl Serialize for RequestId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.client, self.operation).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (client, operation) = Deserialize::deserialize(deserializer)?;
+        Ok(RequestId { client, operation })
+    }
 }
 
 /// Short, for stories: the third operation of n5 is `n5/3`.
@@ -76,6 +90,8 @@ pub struct Client<P: Protocol> {
     operation: u64,
     attempt: u32,
     waiting: bool,
+    /// Whether this attempt has followed a redirect.
+    redirected: bool,
 }
 
 /// What wakes a client.
@@ -100,7 +116,16 @@ impl<P: Protocol> Client<P> {
     pub fn new(protocol: P, servers: Vec<NodeId>, options: ClientOptions) -> Self {
         assert!(!servers.is_empty(), "a client needs a server");
         assert!(options.attempts > 0, "a client tries an operation at least once");
-        Client { protocol, servers, options, server: 0, operation: 0, attempt: 0, waiting: false }
+        Client {
+            protocol,
+            servers,
+            options,
+            server: 0,
+            operation: 0,
+            attempt: 0,
+            waiting: false,
+            redirected: false,
+        }
     }
 
     /// How many operations the client has invoked.
@@ -113,6 +138,7 @@ impl<P: Protocol> Client<P> {
     }
 
     fn ask(&mut self, ctx: &mut Context<Self>) {
+        self.redirected = false;
         let request = self.protocol.request(self.id(ctx));
         ctx.send(self.servers[self.server], request);
         ctx.set_timer(ClientTimer::Timeout, self.options.timeout);
@@ -145,13 +171,15 @@ impl<P: Protocol> Process for Client<P> {
             Reply::Done(response) => self.finish(Outcome::Ok, response, ctx),
             Reply::Rejected(response) => self.finish(Outcome::Failed, response, ctx),
             Reply::Redirect(server) => {
-                // Only to another server, so that two servers that point at each other do not spin:
-                // then the time-out paces the retry.
+                // Once an attempt, so that two servers that point at each other do not spin: from there
+                // on the time-out paces the retry.
                 if let Some(index) = self.servers.iter().position(|&known| known == server)
-                    && index != self.server
+                    && !self.redirected
                 {
                     self.server = index;
-                    self.ask(ctx);
+                    self.redirected = true;
+                    let request = self.protocol.request(self.id(ctx));
+                    ctx.send(self.servers[self.server], request);
                 }
             }
         }

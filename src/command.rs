@@ -36,9 +36,9 @@ struct Arguments {
 enum Command {
     /// Lists the models with their parameters, and the scenarios
     List {
-        /// The folder to look for scenarios in
-        #[arg(long, value_name = "DIR", default_value = "models/scenarios")]
-        scenarios: PathBuf,
+        /// The folder to look for scenarios in; models/scenarios unless given
+        #[arg(long, value_name = "DIR")]
+        scenarios: Option<PathBuf>,
     },
     /// Runs a scenario once
     Run(run::Options),
@@ -66,7 +66,7 @@ pub fn main(models: Models) -> ExitCode {
         }
     };
     let ended = match arguments.command {
-        Command::List { scenarios } => list::list(&models, &scenarios).map(|()| Ended::Holds),
+        Command::List { scenarios } => list::list(&models, scenarios.as_deref()).map(|()| Ended::Holds),
         Command::Run(options) => run::run(&models, &options),
         Command::Sweep(options) => sweep::sweep(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
@@ -82,10 +82,16 @@ pub fn main(models: Models) -> ExitCode {
     }
 }
 
-/// Prints a line, and ends quietly when nobody reads any more (`netsplit list | head`).
+/// Prints a line. Ends quietly when nobody reads any more (`netsplit list | head`), and with an error when it
+/// cannot be written.
 fn say(line: &str) {
-    use std::io::Write;
-    if writeln!(std::io::stdout(), "{line}").is_err() {
-        std::process::exit(0);
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout(), "{line}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("error: standard output: {error}");
+            std::process::exit(2);
+        }
     }
 }

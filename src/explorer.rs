@@ -1,8 +1,10 @@
 //! The untimed driver: every order of events, within budgets, breadth first.
 //!
 //! Messages in flight are a set or a multiset from which the search chooses; timers that are set may fire
-//! at any moment; a state is known by the fingerprint of its world, its messages in flight and the budgets
-//! used up. There is no time. It drives the same [`World`] as the simulation does.
+//! at any moment; a node may crash, also before its sync is complete, with any prefix of its unsynced writes
+//! and the next one torn. It does not duplicate (but see [`Messages::Set`]), pause or partition. A state is
+//! known by the fingerprint of its world, its messages in flight and the budgets used up; what clients
+//! invoked is not part of it. There is no time. It drives the same [`World`] as the simulation does.
 
 mod search;
 mod state;

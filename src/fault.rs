@@ -4,19 +4,21 @@ use crate::network::Address;
 use crate::node::NodeId;
 use crate::partition::Partition;
 use crate::time::Time;
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Something that goes wrong, or is put right.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "data", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Fault {
     /// Some links carry nothing until the next heal.
     Partition(Partition),
     /// All partitions end.
     Heal,
+    /// This partition ends, and no other.
+    HealPartition(Partition),
     /// The node loses its process and perhaps its unsynced writes.
     Crash(NodeId),
     /// A crashed node starts again from storage.
@@ -28,8 +30,7 @@ pub enum Fault {
 }
 
 /// What goes wrong, whichever nodes it hits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// Links are cut.
@@ -57,7 +58,7 @@ impl Fault {
             Fault::Partition(_) => Some(FaultKind::Partition),
             Fault::Crash(_) => Some(FaultKind::Crash),
             Fault::Pause(_) => Some(FaultKind::Pause),
-            Fault::Heal | Fault::Restart(_) | Fault::Resume(_) => None,
+            Fault::Heal | Fault::HealPartition(_) | Fault::Restart(_) | Fault::Resume(_) => None,
         }
     }
 }
@@ -68,10 +69,12 @@ impl fmt::Display for Fault {
             let names: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
             format!("{{{}}}", names.join(" "))
         };
+        let sides = |Partition { from, to, one_way }: &Partition| {
+            format!("{} {} {}", side(from), if *one_way { ">" } else { "|" }, side(to))
+        };
         match self {
-            Fault::Partition(Partition { from, to, one_way }) => {
-                write!(f, "partition {} {} {}", side(from), if *one_way { ">" } else { "|" }, side(to))
-            }
+            Fault::Partition(partition) => write!(f, "partition {}", sides(partition)),
+            Fault::HealPartition(partition) => write!(f, "heal {}", sides(partition)),
             Fault::Heal => f.write_str("heal"),
             Fault::Crash(node) => write!(f, "crash {node}"),
             Fault::Restart(node) => write!(f, "restart {node}"),
@@ -82,10 +85,11 @@ impl fmt::Display for Fault {
 }
 
 /// A fault and when it happens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
 pub struct PlannedFault {
     /// When, as a span since the start.
-    #[serde(with = "instant")]
+    #[cfg_attr(feature = "data", serde(with = "instant"))]
     pub at: Time,
     /// What.
     pub fault: Fault,
@@ -98,7 +102,8 @@ impl fmt::Display for PlannedFault {
 }
 
 /// Faults with the times at which they happen, in the order of time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
 pub struct FaultPlan {
     faults: Vec<PlannedFault>,
 }
@@ -197,6 +202,7 @@ impl Edit {
     }
 }
 
+#[cfg(feature = "data")]
 mod instant {
     use crate::time::{Time, span};
     use serde::{Deserializer, Serializer};

@@ -65,6 +65,11 @@ impl Impact {
                 self.paused.insert(*node, place);
             }
             Fault::Heal => self.partitions.clear(),
+            Fault::HealPartition(partition) => {
+                let healed = partition.clone().normalized();
+                let place = self.partitions.iter().position(|(cut, _)| *cut == healed);
+                place.map(|place| self.partitions.remove(place));
+            }
             Fault::Restart(node) => {
                 self.crashed.remove(node);
             }

@@ -2,7 +2,9 @@
 //! took, and what the nodes sent, lost and synced.
 
 use crate::fault::Fault;
+use crate::network::Address;
 use crate::node::NodeId;
+use crate::partition::Partition;
 use crate::process::Outcome;
 use crate::record::{Observer, Record, What, kind_of};
 use crate::time::Time;
@@ -42,6 +44,9 @@ pub struct Band {
     pub to: Option<Time>,
 }
 
+/// How the labels of partitions begin.
+const PARTITIONS: [&str; 2] = ["partition ", "isolate "];
+
 /// An observer that keeps every operation, and counts messages and writes.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
@@ -79,12 +84,12 @@ impl Metrics {
         self.sent.values().sum()
     }
 
-    /// How many messages arrived, clients included.
+    /// How many of them arrived, duplicates included.
     pub fn delivered(&self) -> u64 {
         self.delivered
     }
 
-    /// How many messages did not arrive, whatever the reason, clients included.
+    /// How many of them, or of their duplicates, did not arrive, whatever the reason.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -132,25 +137,56 @@ impl Metrics {
         windows.into_iter().map(share).collect()
     }
 
+    /// What a partition is called: by the node that it isolates, or by its smaller side.
+    fn partition_label(&self, Partition { from, to, one_way }: &Partition) -> String {
+        let everybody = from.len() + to.len() == self.names.len();
+        let (side, other) = if from.len() <= to.len() { (from, to) } else { (to, from) };
+        let names = |side: &[NodeId]| {
+            let names: Vec<&str> = side.iter().map(|node| self.names[node].as_str()).collect();
+            names.join(" ")
+        };
+        match one_way {
+            true => format!("partition {} > {}", names(from), names(to)),
+            false if everybody && side.len() == 1 => format!("isolate {}", names(side)),
+            false if everybody => format!("partition {} | the rest", names(side)),
+            false => format!("partition {} | {}", names(side), names(other)),
+        }
+    }
+
+    /// Whether neither end is a client.
+    fn is_inside(&self, address: Address) -> bool {
+        let is_client = |node| self.clients.binary_search(&node).is_ok();
+        !is_client(address.from) && !is_client(address.to)
+    }
+
     fn fault(&mut self, time: Time, fault: &Fault) {
         let name = |node: &NodeId| self.names[node].clone();
         let begins = |label: String| Band { label, from: time, to: None };
         let ends = match fault {
-            Fault::Partition(_) => {
-                self.bands.push(begins("partition".to_string()));
+            Fault::Partition(partition) => {
+                let label = self.partition_label(partition);
+                self.bands.push(begins(label));
                 return;
             }
             Fault::Crash(node) => {
                 let label = format!("crash {}", name(node));
                 self.bands.push(begins(label));
-                return;
+                // A node that is down is not paused.
+                format!("pause {}", name(node))
             }
             Fault::Pause(node) => {
                 let label = format!("pause {}", name(node));
                 self.bands.push(begins(label));
                 return;
             }
-            Fault::Heal => "partition".to_string(),
+            Fault::HealPartition(partition) => self.partition_label(partition),
+            Fault::Heal => {
+                let open = self.bands.iter_mut().filter(|band| band.to.is_none());
+                for band in open.filter(|band| PARTITIONS.iter().any(|kind| band.label.starts_with(kind))) {
+                    band.to = Some(time);
+                }
+                return;
+            }
             Fault::Restart(node) => format!("crash {}", name(node)),
             Fault::Resume(node) => format!("pause {}", name(node)),
         };
@@ -176,14 +212,11 @@ impl<M: Debug> Observer<M> for Metrics {
                     self.clients.push(node);
                 }
             }
-            What::Sent { address, message } => {
-                let of_client = |node| self.clients.binary_search(&node).is_ok();
-                if !of_client(address.from) && !of_client(address.to) {
-                    *self.sent.entry(kind_of(message)).or_default() += 1;
-                }
+            What::Sent { address, message } if self.is_inside(address) => {
+                *self.sent.entry(kind_of(message)).or_default() += 1;
             }
-            What::Dropped { .. } => self.dropped += 1,
-            What::Delivered { .. } => self.delivered += 1,
+            What::Dropped { address, .. } => self.dropped += u64::from(self.is_inside(address)),
+            What::Delivered { address, .. } => self.delivered += u64::from(self.is_inside(address)),
             What::Syncing { writes, .. } => {
                 self.syncs += 1;
                 self.synced_writes += writes as u64;

@@ -8,7 +8,6 @@ use crate::distribution::{Distribution, uniform};
 use crate::node::{NodeId, ParseNodeError};
 use crate::time::milliseconds;
 use crate::topology::Topology;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -32,9 +31,16 @@ impl fmt::Display for Address {
 }
 
 /// Why a text is not a message's address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a message: expected sender, receiver and number, such as n3>n1#4")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseAddressError(String);
+
+impl fmt::Display for ParseAddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a message: expected sender, receiver and number, such as n3>n1#4", self.0)
+    }
+}
+
+impl std::error::Error for ParseAddressError {}
 
 impl FromStr for Address {
     type Err = ParseAddressError;
@@ -49,14 +55,22 @@ impl FromStr for Address {
 }
 
 /// A probability, compared with 64-bit random numbers without rounding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "data", serde(try_from = "f64", into = "f64"))]
 pub struct Probability(f64);
 
 /// Why a number is not a probability.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{0} is not a probability: expected a number from 0 to 1")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ProbabilityError(f64);
+
+impl fmt::Display for ProbabilityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not a probability: expected a number from 0 to 1", self.0)
+    }
+}
+
+impl std::error::Error for ProbabilityError {}
 
 impl Probability {
     /// Never.
@@ -87,8 +101,9 @@ impl From<Probability> for f64 {
 ///
 /// The default delays by 1 ms to 10 ms, every span equally likely, so that messages overtake each other,
 /// and neither loses nor duplicates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "data", serde(default, deny_unknown_fields))]
 pub struct Link {
     /// From sending to arrival.
     pub delay: Distribution,

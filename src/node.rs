@@ -39,9 +39,16 @@ impl fmt::Debug for NodeId {
 }
 
 /// Why a text names no node.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a node: expected n and a number, such as n3")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseNodeError(pub(crate) String);
+
+impl fmt::Display for ParseNodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a node: expected n and a number, such as n3", self.0)
+    }
+}
+
+impl std::error::Error for ParseNodeError {}
 
 impl FromStr for NodeId {
     type Err = ParseNodeError;

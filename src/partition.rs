@@ -1,10 +1,10 @@
 //! A partition: two sides, and links between them that carry nothing.
 
 use crate::node::NodeId;
-use serde::{Deserialize, Serialize};
 
 /// Nodes on two sides that cannot reach each other; nodes on neither side are not concerned.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
 pub struct Partition {
     /// One side.
     pub from: Vec<NodeId>,

@@ -67,29 +67,10 @@ impl<T: Any + Debug + Hash + Send + Sync> AnyValue for T {
     }
 }
 
-/// A ghost variable: a part of a process that only properties read (Owicki and Gries call it auxiliary). It
-/// is not part of the state: it adds nothing to a fingerprint, and all ghosts are equal.
-///
-/// A handler must not decide anything by it. With it a property that is asked after every event can look at
-/// what is new instead of at a whole history.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Ghost<T>(pub T);
-
-impl<T> Hash for Ghost<T> {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
-impl<T> PartialEq for Ghost<T> {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl<T> Eq for Ghost<T> {}
-
 /// What became of a client's operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "data", derive(serde::Serialize))]
+#[cfg_attr(feature = "data", serde(rename_all = "lowercase"))]
 pub enum Outcome {
     /// It took place.
     Ok,
@@ -234,7 +215,11 @@ impl<P: Process> Context<'_, P> {
         self.core.environment.now().expect("ctx.now() under exhaustive search: there is no time in it")
     }
 
-    /// Sends `message` to `to`, which may be this node.
+    /// Sends `message` to `to`. To this node itself it passes the network like any other, with delay and
+    /// loss.
+    ///
+    /// # Panics
+    /// At the end of the handler, if there is no such node.
     pub fn send(&mut self, to: impl Into<NodeId>, message: P::Message) {
         self.core.effects.push(Effect::Send { to: to.into(), message });
     }

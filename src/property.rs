@@ -9,7 +9,7 @@ type Condition<'a, M> = Box<dyn Fn(&World<M>) -> bool + Send + Sync + 'a>;
 pub enum When {
     /// After every event.
     Always,
-    /// At some moment after everything has healed, together with all other such properties.
+    /// At some moment after everything has healed; in a sweep, together with all other such properties.
     EventuallyAfterHeal,
     /// At some moment in some run: so that a sweep is seen to get to where it matters.
     Reachable,

@@ -21,7 +21,7 @@ pub struct Record<'a, M> {
     pub what: What<'a, M>,
 }
 
-/// What happened. `copy` says that it is the second arrival of a duplicated message.
+/// What happened. `copy` marks the duplicate of a message, which may arrive before it.
 #[derive(Debug)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields are named by what they are")]

@@ -5,23 +5,23 @@
 
 mod driver;
 mod faults;
+mod observers;
 
-use crate::digest::Digest;
+pub use observers::Observed;
+
 use crate::distribution::{Distribution, constant};
 use crate::fault::Edit;
 use crate::network::{Address, Counters, Link, Network, Probability};
 use crate::node::{Handle, NodeId, Nodes};
 use crate::process::{Context, Effect, Process, Value};
 use crate::random::Random;
-use crate::record::{Observer, Record, What};
 use crate::scheduler::{self, Scheduler};
 use crate::story::Story;
 use crate::time::{Time, milliseconds};
 use crate::world::World;
-use driver::{Delivery, Pending};
-use std::any::Any;
+use driver::Pending;
+use observers::AnyObserver;
 use std::collections::{BTreeMap, VecDeque};
-use std::marker::PhantomData;
 use std::ops::Index;
 use std::time::Duration;
 
@@ -39,8 +39,14 @@ pub struct Simulation<M: Value> {
     ready: VecDeque<Pending<M>>,
     agendas: Vec<Agenda<M>>,
     edits: BTreeMap<Address, Edit>,
-    stale: Vec<Edit>,
+    /// Those that came too late or for another kind of message.
+    inert_edits: Vec<Edit>,
+    /// What the scenario sent before the first step.
+    sent_before: Vec<(NodeId, NodeId, M)>,
     now: Time,
+    /// How many events have happened at this instant.
+    at_once: u64,
+    stepped: bool,
     step_limit: u64,
     observers: Vec<Box<dyn AnyObserver<M>>>,
     effects: Vec<Effect<M>>,
@@ -55,7 +61,8 @@ struct Agenda<M> {
     waiting: VecDeque<Pending<M>>,
     counters: Counters,
     draws: u64,
-    storage_draws: u64,
+    syncs: u64,
+    crashes: u64,
 }
 
 impl<M> Agenda<M> {
@@ -66,34 +73,11 @@ impl<M> Agenda<M> {
             waiting: VecDeque::new(),
             counters: Counters::default(),
             draws: 0,
-            storage_draws: 0,
+            syncs: 0,
+            crashes: 0,
         }
     }
 }
-
-/// An observer that can be asked for again by its type.
-trait AnyObserver<M>: Observer<M> {
-    fn as_any(&self) -> &dyn Any;
-}
-
-impl<M, O: Observer<M>> AnyObserver<M> for O {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-/// An attached observer; the key for [`Simulation::observer`].
-pub struct Observed<O> {
-    index: usize,
-    observer: PhantomData<fn() -> O>,
-}
-
-impl<O> Clone for Observed<O> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-impl<O> Copy for Observed<O> {}
 
 /// The process of a client that the scenario speaks for: it keeps what it receives.
 #[derive(Clone, Debug, Hash)]
@@ -124,8 +108,11 @@ impl<M: Value> Simulation<M> {
             ready: VecDeque::new(),
             agendas: Vec::new(),
             edits: BTreeMap::new(),
-            stale: Vec::new(),
+            inert_edits: Vec::new(),
+            sent_before: Vec::new(),
             now: Time::ZERO,
+            at_once: 0,
+            stepped: false,
             step_limit: STEP_LIMIT,
             observers: Vec::new(),
             effects: Vec::new(),
@@ -275,6 +262,9 @@ impl<M: Value> Simulation<M> {
         let (from, to) = (from.into(), to.into());
         self.expect(from);
         self.expect(to);
+        if !self.stepped {
+            self.sent_before.push((from, to, message.clone()));
+        }
         self.transmit(from, to, message);
     }
 
@@ -284,14 +274,19 @@ impl<M: Value> Simulation<M> {
     }
 
     /// Overrides the fate of one message that is yet to be sent.
+    ///
+    /// # Panics
+    /// If there is an edit of that message already.
+    #[track_caller]
     pub fn edit(&mut self, edit: Edit) {
-        self.edits.insert(edit.address, edit);
+        let address = edit.address;
+        assert!(self.edits.insert(address, edit).is_none(), "there is an edit of {address} already");
     }
 
-    /// Edits that touched nothing: those whose message was of another kind, and those whose message has
-    /// not been sent.
+    /// Edits that touched nothing: their message was of another kind, was lost or cut anyway, or has not
+    /// been sent.
     pub fn inert_edits(&self) -> impl Iterator<Item = &Edit> {
-        self.stale.iter().chain(self.edits.values())
+        self.inert_edits.iter().chain(self.edits.values())
     }
 
     // ---- Running ----
@@ -356,86 +351,37 @@ impl<M: Value> Simulation<M> {
         self.step_limit = limit;
     }
 
-    // ---- Observers ----
-
-    /// Attaches an observer. It hears of the nodes there are, and of everything from now on.
-    pub fn observe<O: Observer<M>>(&mut self, mut observer: O) -> Observed<O> {
-        for id in self.world.ids() {
-            observer.observe(Self::added(self.now, &self.world, id));
-        }
-        self.observers.push(Box::new(observer));
-        Observed { index: self.observers.len() - 1, observer: PhantomData }
-    }
-
-    /// An observer that was attached.
-    ///
-    /// # Panics
-    /// If it was attached to another simulation, or [`detach_all`](Self::detach_all) was called since.
-    #[track_caller]
-    pub fn observer<O: Observer<M>>(&self, observed: Observed<O>) -> &O {
-        let observer = self.observers.get(observed.index).map(|observer| (**observer).as_any());
-        observer.and_then(<dyn Any>::downcast_ref).expect("the observer is attached to this simulation")
-    }
-
-    /// Detaches all observers, the built-in one that tells the story of a failing test with them: the run
-    /// goes on blind, and as fast as it can.
-    pub fn detach_all(&mut self) {
-        self.observers.clear();
-    }
-
-    /// A drawing of the last exchanges; empty once observers were detached.
-    pub fn story(&self) -> String {
-        let first = self.observers.first().map(|first| (**first).as_any());
-        first.and_then(<dyn Any>::downcast_ref::<Story<M>>).map(Story::draw).unwrap_or_default()
-    }
-
-    /// Attaches a [`Digest`]. Attach it before the run.
-    pub fn observe_digest(&mut self) -> Observed<Digest> {
-        self.observe(Digest::default())
-    }
-
     /// Whether nothing is pending.
-    pub fn is_at_rest(&mut self) -> bool {
-        self.ready.is_empty() && self.scheduler.next_time().is_none()
+    pub fn is_at_rest(&self) -> bool {
+        self.ready.is_empty() && self.scheduler.pending().next().is_none()
     }
 
-    /// The world before the first step, and the messages that the scenario has sent: where an exhaustive
-    /// search begins.
+    /// The world before the first step, and the messages that the scenario has sent, whatever the network
+    /// would have made of them: where an exhaustive search begins.
     ///
     /// # Panics
-    /// If the simulation has run, or faults are scheduled.
+    /// If the simulation has run, a node is down or paused, or faults are scheduled.
     #[track_caller]
-    pub(crate) fn not_yet_run(&self) -> (&World<M>, Vec<(NodeId, NodeId, &M)>) {
-        let mut sent = Vec::new();
-        let mut starts = 0;
+    pub(crate) fn not_yet_run(&self) -> (&World<M>, &[(NodeId, NodeId, M)]) {
+        assert!(!self.stepped, "explore: the simulation has run already");
         for pending in self.scheduler.pending() {
-            match pending {
-                Pending::Start(_) => starts += 1,
-                Pending::Arrive(Delivery { address, message, .. })
-                | Pending::Handle(Delivery { address, message, .. }) => {
-                    sent.push((address.from, address.to, message));
-                }
-                Pending::Fault(fault) => panic!("explore: `{fault}` is scheduled; set a budget instead"),
-                Pending::Fire { .. } | Pending::Synced(_) => {}
+            if let Pending::Fault(fault) = pending {
+                panic!("explore: `{fault}` is scheduled; set a budget instead");
             }
         }
-        assert!(starts == self.agendas.len(), "explore: the simulation has run already");
-        (&self.world, sent)
+        for id in self.world.ids() {
+            let name = self.world.name(id);
+            assert!(
+                self.world.is_up(id) && !self.world.is_paused(id),
+                "explore: {id} ({name}) is down or paused"
+            );
+        }
+        (&self.world, &self.sent_before)
     }
 
     #[track_caller]
     fn expect(&self, id: NodeId) {
         let _ = self.world.name(id);
-    }
-
-    fn added(time: Time, world: &World<M>, node: NodeId) -> Record<'_, M> {
-        Record { time, what: What::Added { node, name: world.name(node), client: world.is_client(node) } }
-    }
-
-    fn tell(observers: &mut [Box<dyn AnyObserver<M>>], record: Record<'_, M>) {
-        for observer in observers {
-            observer.observe(record);
-        }
     }
 }
 
@@ -456,25 +402,10 @@ impl<P: Process> Index<Handle<P>> for Simulation<P::Message> {
     }
 }
 
-/// The process on a node that is up.
-///
-/// # Panics
-/// If the node is crashed: its process is gone until it restarts.
-impl<P: Process> Index<Handle<P>> for World<P::Message> {
-    type Output = P;
-    #[track_caller]
-    fn index(&self, handle: Handle<P>) -> &P {
-        let Some(process) = self.get::<P>(handle) else {
-            panic!("{handle:?} ({}) is crashed: it has no process until it restarts", self.name(handle))
-        };
-        process
-    }
-}
-
 /// A simulation that is dropped while a test panics says where it was.
 impl<M: Value> Drop for Simulation<M> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if std::thread::panicking() && !crate::caught::is_catching() {
             eprintln!(
                 "netsplit: the simulation with seed {} was at {} (engine {})\n{}",
                 self.seed(),

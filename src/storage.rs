@@ -1,4 +1,5 @@
-//! What a node keeps through a crash: named records and an append-only log, encoded by serde.
+//! What a node keeps through a crash: named records and an append-only log, encoded by serde (as
+//! MessagePack).
 //!
 //! A write is *unsynced* until a sync that follows it is complete. A process reads its own unsynced
 //! writes; a crash keeps a prefix of them and loses the rest. A named record is replaced atomically (as
@@ -9,21 +10,34 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 type Bytes = Arc<[u8]>;
 
 /// Why something stored cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StorageError {
     /// A crash cut the write short.
-    #[error("the entry is torn: a crash cut its write short")]
     Torn,
     /// It was written as another type.
-    #[error("the bytes do not decode as the type asked for: {0}")]
     Decode(String),
 }
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StorageError::Torn => f.write_str("the entry is torn: a crash cut its write short"),
+            StorageError::Decode(problem) => {
+                write!(f, "the bytes do not decode as the type asked for: {problem}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StorageError {}
 
 /// One write, in the order of the program.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
@@ -51,7 +65,7 @@ impl Content {
 }
 
 /// The storage of one node.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Storage {
     /// What survives a crash whatever happens.
     durable: Content,
@@ -59,6 +73,13 @@ pub struct Storage {
     unsynced: Vec<Write>,
     /// What the process reads: everything it wrote, durable or not.
     view: Content,
+}
+
+/// The view follows from the rest and from what a sync holds back.
+impl Hash for Storage {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.durable, &self.unsynced).hash(state);
+    }
 }
 
 impl Storage {
@@ -81,6 +102,11 @@ impl Storage {
     /// How many writes a crash could still lose.
     pub fn unsynced(&self) -> usize {
         self.unsynced.len()
+    }
+
+    /// Whether a crash that keeps `kept` unsynced writes can tear the next.
+    pub(crate) fn can_tear(&self, kept: usize) -> bool {
+        matches!(self.unsynced.get(kept), Some(Write::Append(_)))
     }
 
     /// Lets the process read `write`; it takes place with [`Storage::issue`].
@@ -117,16 +143,14 @@ impl Storage {
 /// If serde refuses the value, which is a mistake in its `Serialize`.
 #[track_caller]
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Bytes {
-    match postcard::to_allocvec(value) {
+    match rmp_serde::to_vec(value) {
         Ok(bytes) => bytes.into(),
         Err(error) => panic!("a value written to storage does not serialize: {error}"),
     }
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StorageError> {
-    let error = |problem: String| StorageError::Decode(problem);
-    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|e| error(e.to_string()))?;
-    if rest.is_empty() { Ok(value) } else { Err(error(format!("{} bytes are left over", rest.len()))) }
+    rmp_serde::from_slice(bytes).map_err(|error| StorageError::Decode(error.to_string()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
 /// How many lines are kept.
-const LINES: usize = 16;
+const LINES: usize = 24;
 /// Characters between two columns.
 const WIDTH: usize = 14;
 /// Characters for the time.
@@ -57,6 +57,7 @@ impl<M: Value> Observer<M> for Story<M> {
                 };
                 Line::Mark { node: None, text: format!("{fault}{lost}") }
             }
+            What::Synced { node } => Line::Mark { node: Some(node), text: "writes are durable".to_string() },
             What::Noted { node, text } => Line::Mark { node: Some(node), text: format!("\"{text}\"") },
             _ => return,
         };

@@ -109,11 +109,17 @@ const UNITS: [(&str, u64); 7] = [
 const LONGEST: u64 = 10 * 365 * 24 * 3_600_000_000_000;
 
 /// Why a text is not a span.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a span of time: expected a number and a unit (ns, us, ms, s, min, h), such as \"5ms\" or \"1.5s\""
-)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseSpanError(String);
+
+impl fmt::Display for ParseSpanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = "a number and a unit (ns, us, ms, s, min, h), such as \"5ms\", and at most ten years";
+        write!(f, "`{}` is not a span of time: expected {expected}", self.0)
+    }
+}
+
+impl std::error::Error for ParseSpanError {}
 
 /// Reads a span such as `5ms` or `1.5s`.
 ///
@@ -168,24 +174,49 @@ fn decimal(nanoseconds: u64, scale: u64, unit: &str) -> String {
 
 /// For `#[serde(with = "netsplit::time::span")]`: a [`Duration`] as text with its unit, `"5ms"`.
 pub mod span {
-    use super::{Duration, format_span, parse_span};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use super::{Duration, format_span, nanoseconds_of, parse_span};
+    use serde::de::{Deserialize, Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+    use std::fmt;
 
-    /// Writes the span with its unit.
+    /// Writes the span with its unit, or in storage as nanoseconds.
     ///
     /// # Errors
     /// Those of the serializer.
     pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format_span(*span))
+        match serializer.is_human_readable() {
+            true => serializer.serialize_str(&format_span(*span)),
+            false => serializer.serialize_u64(nanoseconds_of(*span)),
+        }
     }
 
-    /// Reads a span with its unit.
+    /// Reads a span with its unit, or from storage as nanoseconds.
     ///
     /// # Errors
     /// If the text is not a span.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_span(&text).map_err(D::Error::custom)
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_any(SpanVisitor),
+            false => u64::deserialize(deserializer).map(Duration::from_nanos),
+        }
+    }
+
+    struct SpanVisitor;
+
+    impl Visitor<'_> for SpanVisitor {
+        type Value = Duration;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a span of time with its unit, such as \"5ms\"")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+            parse_span(text).map_err(E::custom)
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<Duration, E> {
+            Err(E::custom(format!("{number} has no unit: expected a span of time, such as \"{number}ms\"")))
+        }
     }
 }
 

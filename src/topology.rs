@@ -5,6 +5,7 @@ use crate::time::nanoseconds_of;
 use petgraph::Undirected;
 use petgraph::algo::dijkstra;
 use petgraph::graph::Graph;
+use std::fmt;
 use std::time::Duration;
 
 /// Regions with the round-trip time between each two, and a jitter for each.
@@ -17,14 +18,21 @@ pub struct Topology {
 }
 
 /// What is wrong with a topology, and in which line of its text (counted from one).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {problem}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopologyError {
     /// The line.
     pub line: usize,
     /// What is there and what was expected.
     pub problem: String,
 }
+
+impl fmt::Display for TopologyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.problem)
+    }
+}
+
+impl std::error::Error for TopologyError {}
 
 impl Topology {
     /// Reads a square matrix of round-trip times in milliseconds as comma-separated values: the first

@@ -13,6 +13,7 @@ use crate::process::{AnyValue, Core, Effect, Environment, Process, Value};
 use crate::storage::Storage;
 use cell::{Cell, ProcessCell, Stimulus};
 use std::hash::Hash;
+use std::ops::Index;
 use std::sync::Arc;
 
 /// What can happen to a world.
@@ -40,7 +41,8 @@ pub(crate) enum Event<M> {
     Pause(NodeId),
     Resume(NodeId),
     Partition(Partition),
-    Heal,
+    /// One partition ends, or all.
+    Heal(Option<Partition>),
 }
 
 impl<M> Event<M> {
@@ -52,7 +54,7 @@ impl<M> Event<M> {
             Event::Fire { node, .. } | Event::Crash { node, .. } | Event::Deliver { to: node, .. } => {
                 Some(*node)
             }
-            Event::Partition(_) | Event::Heal => None,
+            Event::Partition(_) | Event::Heal(_) => None,
         }
     }
 }
@@ -196,6 +198,11 @@ impl<M: Value> World<M> {
         !self.partitions.iter().any(|partition| partition.cuts(from, to))
     }
 
+    /// Whether nothing is broken: no partition, and no node crashed or paused.
+    pub fn is_whole(&self) -> bool {
+        self.partitions.is_empty() && self.nodes.iter().all(|node| node.cell.is_some() && !node.paused)
+    }
+
     /// What the node has stored.
     ///
     /// # Panics
@@ -295,7 +302,11 @@ impl<M: Value> World<M> {
             Event::Pause(id) => self.nodes[id.index()].paused = true,
             Event::Resume(id) => self.nodes[id.index()].paused = false,
             Event::Partition(partition) => self.partitions.push(partition),
-            Event::Heal => self.partitions.clear(),
+            Event::Heal(None) => self.partitions.clear(),
+            Event::Heal(Some(partition)) => {
+                let place = self.partitions.iter().position(|other| *other == partition);
+                place.map(|place| self.partitions.swap_remove(place));
+            }
         }
     }
 
@@ -306,6 +317,7 @@ impl<M: Value> World<M> {
         environment: &mut dyn Environment,
         effects: &mut Vec<Effect<M>>,
     ) {
+        let count = self.nodes.len();
         let node = &mut self.nodes[id.index()];
         let cell = node.cell.as_mut().expect("only a node that is up handles an event");
         if Arc::get_mut(cell).is_none() {
@@ -314,6 +326,15 @@ impl<M: Value> World<M> {
         let cell = Arc::get_mut(cell).expect("a fresh copy is not shared");
         let first = effects.len();
         cell.handle(stimulus, Core { id, environment, storage: &mut node.storage, effects });
+        for effect in &effects[first..] {
+            if let Effect::Send { to, .. } = effect {
+                let name = &node.identity.name;
+                assert!(
+                    to.index() < count,
+                    "{id} ({name}) sends to {to}: there is no such node, there are {count}"
+                );
+            }
+        }
         node.take_place(effects, first);
     }
 
@@ -332,6 +353,21 @@ impl<M: Value> World<M> {
     fn node(&self, id: NodeId) -> &Node<M> {
         let count = self.nodes.len();
         self.nodes.get(id.index()).unwrap_or_else(|| panic!("there is no node {id}: there are {count}"))
+    }
+}
+
+/// The process on a node that is up.
+///
+/// # Panics
+/// If the node is crashed: its process is gone until it restarts.
+impl<P: Process> Index<Handle<P>> for World<P::Message> {
+    type Output = P;
+    #[track_caller]
+    fn index(&self, handle: Handle<P>) -> &P {
+        let Some(process) = self.get::<P>(handle) else {
+            panic!("{handle:?} ({}) is crashed: it has no process until it restarts", self.name(handle))
+        };
+        process
     }
 }
 

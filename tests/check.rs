@@ -1,6 +1,7 @@
 //! Sweeps: what a failing property says, and that it says the same whoever ran it.
 
 use netsplit::check::{Report, Violation};
+use netsplit::fault::Fault;
 use netsplit::nemesis;
 use netsplit::prelude::*;
 use std::process::Command;
@@ -93,6 +94,7 @@ fn careless_report(threads: usize) -> Report {
         .faults(nemesis::crashes().until(seconds(10)))
         .threads(threads)
         .always("an answer is not forgotten", remembers)
+        .reachable("the user is done", |world| world.each::<User>().all(|user| user.left == 0))
         .report()
 }
 
@@ -104,7 +106,7 @@ fn careless_violation() -> Violation {
 fn a_counter_that_syncs_before_it_answers_forgets_nothing() {
     netsplit::check(counter(true))
         .seeds(0..1_000)
-        .faults(nemesis::crashes().and(nemesis::pauses()).and(nemesis::partitions()).until(seconds(10)))
+        .faults(nemesis::crashes().and(nemesis::pauses()).until(seconds(10)))
         .always("an answer is not forgotten", remembers)
         .eventually_after_heal("the user has an answer", |world| {
             world.each::<User>().all(|user| user.highest > 0)
@@ -205,6 +207,62 @@ fn what_no_seed_reaches_fails_the_sweep() {
 #[should_panic(expected = "given seed 0, the scenario made a simulation with seed 7")]
 fn a_scenario_that_ignores_its_seed_is_refused() {
     netsplit::check(|_| counter(true)(7)).threads(1).run();
+}
+
+/// Notes that it has been restarted.
+#[derive(Clone, Debug, Hash)]
+struct Restarted(bool);
+
+impl Process for Restarted {
+    type Message = Message;
+    type Timer = ();
+    fn on_message(&mut self, _: NodeId, _: Message, _: &mut Context<Self>) {}
+    fn on_restart(&mut self, _: &mut Context<Self>) {
+        self.0 = true;
+    }
+}
+
+/// Two nodes that crash and stay down until the healing.
+fn two_down(seed: u64) -> Simulation<Message> {
+    let mut sim = Simulation::new(seed);
+    for node in sim.add_group("node", 2, |_, _| Restarted(false)) {
+        sim.schedule(seconds(1), Fault::Crash(node.id()));
+    }
+    sim
+}
+
+#[test]
+fn what_must_always_hold_is_asked_after_each_restart_of_the_healing() {
+    let report = netsplit::check(two_down)
+        .seeds(0..1)
+        .always("they restart together", |world| world.each::<Restarted>().filter(|node| node.0).count() != 1)
+        .report();
+    assert_eq!(report.violation.expect("they restart one after the other").time.to_string(), "10s");
+}
+
+#[test]
+fn a_property_that_panics_is_named() {
+    let report = netsplit::check(two_down)
+        .seeds(0..1)
+        .always("nobody is down", |world| {
+            assert!(world.each::<Restarted>().count() == 2, "somebody is down");
+            true
+        })
+        .report();
+    assert_eq!(report.violation.expect("they crash").property, "nobody is down (which panics)");
+}
+
+#[test]
+fn a_failure_lists_the_faults_up_to_then_and_no_later_ones() {
+    let violation = netsplit::check(two_down)
+        .seeds(0..1)
+        .faults(nemesis::crashes())
+        .always("never", |_| false)
+        .report()
+        .violation
+        .expect("it never holds");
+    assert!(!violation.plan.is_empty());
+    assert!(violation.to_string().contains("plan    no faults"), "{violation}");
 }
 
 /// Holds for the seeds it is swept over; the next test asks for another one.

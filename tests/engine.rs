@@ -2,6 +2,7 @@
 
 use netsplit::fault::{Edit, Fault};
 use netsplit::metrics::Metrics;
+use netsplit::partition::Partition;
 use netsplit::prelude::*;
 use netsplit::record::{DropReason, Observer, Record, What};
 use netsplit::time::Time;
@@ -268,7 +269,7 @@ fn an_edit_of_another_kind_or_of_no_message_is_inert_and_said_to_be() {
 #[test]
 fn what_waits_at_a_paused_node_is_lost_when_it_crashes() {
     let (mut sim, node, client) = stage(1);
-    let metrics = sim.observe(Metrics::default());
+    let seen = sim.observe(Arrivals::default());
     sim.pause(node);
     sim.send(client, node, Message::Store(1));
     sim.run();
@@ -276,7 +277,7 @@ fn what_waits_at_a_paused_node_is_lost_when_it_crashes() {
     sim.restart(node);
     sim.run();
     assert!(sim.received(client).is_empty());
-    assert_eq!(sim.observer(metrics).dropped(), 1);
+    assert_eq!(sim.observer(seen).1, [DropReason::Crash]);
 }
 
 #[test]
@@ -301,6 +302,80 @@ fn a_scheduled_fault_that_has_nothing_to_do_does_nothing() {
     }
     sim.run();
     assert!(sim.world().is_up(node));
+}
+
+#[test]
+#[should_panic(expected = "there is an edit of n1>n0#1 already")]
+fn a_second_edit_of_one_message_is_refused() {
+    let (mut sim, ..) = stage(1);
+    sim.edit(Edit::drop("n1>n0#1"));
+    sim.edit(Edit::delay("n1>n0#1", seconds(1)));
+}
+
+#[test]
+fn the_end_of_one_partition_leaves_the_others() {
+    let (mut sim, node, client) = stage(1);
+    let partition = |from: NodeId, to: NodeId| Partition { from: vec![from], to: vec![to], one_way: true };
+    let there = partition(client.id(), node.id());
+    let back = partition(node.id(), client.id());
+    sim.apply(&Fault::Partition(there.clone()));
+    sim.apply(&Fault::Partition(back));
+    sim.apply(&Fault::HealPartition(there));
+    sim.send(client, node, Message::Store(1));
+    sim.run();
+    assert_eq!(sim.world().storage(node).log::<u32>().count(), 1, "the request arrived");
+    assert!(sim.received(client).is_empty(), "the answer did not");
+}
+
+#[test]
+fn a_sync_that_is_complete_survives_a_crash_in_a_pause() {
+    for seed in 0..20 {
+        let (mut sim, node, client) = stage(seed);
+        sim.set_sync_latency(milliseconds(10));
+        sim.send(client, node, Message::Store(1));
+        sim.run_for(milliseconds(5));
+        sim.pause(node);
+        sim.run_for(milliseconds(10));
+        sim.crash(node);
+        sim.restart(node);
+        sim.run();
+        assert_eq!(sim[node].restored, [1]);
+    }
+}
+
+#[test]
+fn a_band_of_a_pause_ends_when_its_node_crashes() {
+    let (mut sim, node, _) = stage(1);
+    let metrics = sim.observe(Metrics::default());
+    sim.pause(node);
+    sim.crash(node);
+    sim.restart(node);
+    let bands = sim.observer(metrics).bands();
+    assert!(bands.len() == 2 && bands.iter().all(|band| band.to.is_some()), "{bands:?}");
+}
+
+/// Answers itself at once, for ever.
+#[derive(Clone, Debug, Hash)]
+struct Echo;
+
+impl Process for Echo {
+    type Message = ();
+    type Timer = ();
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        ctx.send(ctx.id(), ());
+    }
+    fn on_message(&mut self, _: NodeId, (): (), ctx: &mut Context<Self>) {
+        self.on_start(ctx);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a million events at 0s: time stands still")]
+fn a_run_in_which_time_stands_still_ends() {
+    let mut sim = Simulation::new(1);
+    sim.set_delay(seconds(0));
+    sim.add("echo", Echo);
+    sim.run_for(seconds(1));
 }
 
 /// Sets its timer again whenever it fires.

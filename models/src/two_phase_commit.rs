@@ -63,7 +63,6 @@ pub use participant::{InquiryDue, Participant};
 
 use netsplit::client::RequestId;
 use netsplit::prelude::*;
-use netsplit::process::Ghost;
 use netsplit::storage::StorageError;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -116,8 +115,8 @@ pub enum LogEntry {
 pub struct Ledger {
     in_doubt: BTreeSet<TransactionId>,
     decided: BTreeMap<TransactionId, Decision>,
-    /// The last outcome that was entered; none if the log has just been read.
-    last: Ghost<Option<TransactionId>>,
+    /// The last outcome that was entered, for [`atomic`]; none if the log has just been read.
+    last: Option<TransactionId>,
 }
 
 impl Ledger {
@@ -134,7 +133,7 @@ impl Ledger {
                 Err(error) => panic!("the log of a node of two-phase commit: {error}"),
             }
         }
-        ledger.last = Ghost(None);
+        ledger.last = None;
         ledger
     }
 
@@ -152,7 +151,7 @@ impl Ledger {
             LogEntry::Decided(transaction, decision) => {
                 self.in_doubt.remove(&transaction);
                 self.decided.insert(transaction, decision);
-                self.last = Ghost(Some(transaction));
+                self.last = Some(transaction);
             }
         }
     }
@@ -214,8 +213,8 @@ pub fn atomic(world: &World<Message>) -> bool {
         ledgers.iter().all(|other| other.decision(transaction).is_none_or(|known| known == decision))
     };
     ledgers.iter().all(|ledger| match ledger.last {
-        Ghost(Some(last)) => ledger.decision(last).is_none_or(|decision| agree((last, decision))),
-        Ghost(None) => ledger.decisions().all(agree),
+        Some(last) => ledger.decision(last).is_none_or(|decision| agree((last, decision))),
+        None => ledger.decisions().all(agree),
     })
 }
 

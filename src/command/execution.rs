@@ -67,7 +67,7 @@ impl Checked {
     }
 
     pub(super) fn holds(&self) -> bool {
-        self.verdict == "holds"
+        self.verdict != "violated"
     }
 }
 
@@ -81,9 +81,11 @@ struct Prepared<M: Value> {
 fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
     let parameters: M::Parameters = scenario.parameters()?;
     let properties = chosen(model.properties(), scenario)?;
-    let sim = model
-        .simulation(&parameters, &scenario.setup, seed)
-        .map_err(|problem| scenario.parameter_error(&problem))?;
+    let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
+        // A model names the parameter first.
+        let name = problem.split_whitespace().next().unwrap_or_default();
+        scenario.setting_error(&["parameters", name], &problem)
+    })?;
     scenario.check_placement(sim.world())?;
     let faults = scenario.faults(sim.world(), seed)?;
     Ok(Prepared { sim, properties, faults })
@@ -173,7 +175,8 @@ fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
     let count = world.ids().count();
     for planned in plan.iter() {
         let nodes = match &planned.fault {
-            Fault::Partition(Partition { from, to, .. }) => {
+            Fault::Partition(Partition { from, to, .. })
+            | Fault::HealPartition(Partition { from, to, .. }) => {
                 if let Some(both) = from.iter().find(|node| to.contains(node)) {
                     bail!("the plan has `{planned}`: {both} is on both sides");
                 }
@@ -229,7 +232,9 @@ fn judge<M: Value>(
             for (index, property) in properties.iter().enumerate() {
                 let awaited = match property.when {
                     When::Always => false,
-                    When::EventuallyAfterHeal if sim.now() < last_fault => continue,
+                    When::EventuallyAfterHeal if sim.now() < last_fault || !sim.world().is_whole() => {
+                        continue;
+                    }
                     When::EventuallyAfterHeal | When::Reachable => true,
                 };
                 if !found.contains_key(&index) && property.holds(sim.world()) == awaited {
@@ -251,9 +256,13 @@ fn judge<M: Value>(
                 (at.is_some(), at.is_none().then(never))
             }
             // Of one run nobody can ask that it gets everywhere.
-            When::Reachable => (true, at.is_none().then(|| "not reached in this run".to_string())),
+            When::Reachable => (true, None),
         };
-        let verdict = if holds { "holds" } else { "violated" };
+        let verdict = match holds {
+            true if property.when == When::Reachable && at.is_none() => "not reached",
+            true => "holds",
+            false => "violated",
+        };
         let violated_at = (!holds).then(|| at.copied().unwrap_or(sim.now()));
         let reached = property.when == When::Reachable && at.is_some();
         let (name, when) = (property.name.clone(), word(property.when));

@@ -207,6 +207,11 @@ impl Scenario {
                 Some(span) => Some(at + self.span(span)?),
                 None => None,
             };
+            if let (Some(until), Some(span)) = (until, &fault.r#for)
+                && until > end
+            {
+                return Err(self.error(span.span(), format!("the repair comes after the end, at {end}")));
+            }
             let mut faults = Vec::new();
             for (fault, repair) in self.of_entry(entry, world)? {
                 plan.add(at, fault.clone());
@@ -261,7 +266,7 @@ impl Scenario {
                 return Err(self.error(entry.span(), format!("{} is on both sides", world.name(*both))));
             }
             let partition = Partition { from, to, one_way: *one_way };
-            Ok(vec![(Fault::Partition(partition), Some(Fault::Heal))])
+            Ok(vec![(Fault::Partition(partition.clone()), Some(Fault::HealPartition(partition)))])
         };
         match (crash, restart, pause, resume, isolate, partition) {
             (Some(names), ..) => each(names, Fault::Crash, Some(Fault::Restart)),
@@ -280,6 +285,9 @@ impl Scenario {
 
     fn resolve<M: Value>(&self, names: &Names, world: &World<M>) -> Result<Vec<NodeId>> {
         let mut found = Vec::new();
+        if names.get_ref().0.is_empty() {
+            return Err(self.error(names.span(), format!("no node is named: {}", nodes(world))));
+        }
         for name in &names.get_ref().0 {
             let of_role: Vec<NodeId> = world.role(name).collect();
             match world.find(name) {

@@ -3,11 +3,20 @@
 use super::models::Models;
 use super::say;
 use super::scenario::Scenario;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub(super) fn list(models: &Models, folder: &Path) -> Result<()> {
+pub(super) fn list(models: &Models, asked: Option<&Path>) -> Result<()> {
+    let folder = asked.unwrap_or(Path::new("models/scenarios"));
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+        Err(error) if asked.is_some() => {
+            return Err(error)
+                .with_context(|| format!("--scenarios {}: expected a folder", folder.display()));
+        }
+        Err(_) => Vec::new(),
+    };
     say("Models");
     for model in models.iter() {
         say(&format!("\n  {}  {}", model.name(), model.about()));
@@ -15,9 +24,7 @@ pub(super) fn list(models: &Models, folder: &Path) -> Result<()> {
             say(&format!("      {:<22} {:<12} {}", parameter.name, parameter.default, parameter.help));
         }
     }
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
-        .unwrap_or_default();
+    let mut files: Vec<PathBuf> = entries;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     say(&format!("\nScenarios in {}", folder.display()));

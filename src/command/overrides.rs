@@ -52,6 +52,11 @@ impl Text {
         }
     }
 
+    /// Where the value of the key at `path` stands.
+    pub(super) fn find(&self, path: &[&str]) -> Option<Range<usize>> {
+        find(DeTable::parse(&self.text).ok()?.get_ref(), path)
+    }
+
     /// Applies `key=value`. A key without a dot is one of `top` or else a parameter of the model.
     pub(super) fn set(&mut self, setting: &Setting, top: &[&str]) -> Result<()> {
         let flag = format!("{} {}", setting.flag, setting.text);

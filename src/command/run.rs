@@ -54,7 +54,14 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         }
     }
     if scenario.content.availability_window.is_zero() {
-        return Err(anyhow!("{}: availability_window: expected more than 0s", scenario.file));
+        let problem = "availability_window is zero: expected a span of time";
+        return Err(scenario.setting_error(&["availability_window"], problem));
+    }
+    for output in [&options.out, &options.trace].into_iter().flatten() {
+        let same = |input: &PathBuf| input.canonicalize().ok() == output.canonicalize().ok();
+        if output.exists() && scenario.inputs.iter().any(same) {
+            return Err(anyhow!("{}: is read by this run, and not overwritten", output.display()));
+        }
     }
     let mut folder = options.out.as_deref().map(Folder::prepare).transpose()?;
     let trace = options.trace.as_deref().map(Trace::create).transpose()?;
@@ -63,9 +70,6 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
 
     let finished = model.run(&scenario, &run)?.with_inert_faults();
 
-    if let Some(trace) = &run.trace {
-        trace.finish()?;
-    }
     let summary = summary_json(&scenario, seed, &finished);
     let mut written = Vec::new();
     let failure = (!finished.all_hold()).then(|| FailureFile::new(&scenario, seed, &finished));
@@ -75,7 +79,7 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
             let figure = plot::figure(
                 name.get_ref(),
                 &finished.metrics,
-                &scenario.name,
+                scenario.title(),
                 scenario.content.duration,
                 scenario.content.availability_window,
             )?;
@@ -89,6 +93,9 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         written = folder.finish()?;
     } else if let Some(failure) = &failure {
         saved = failure.keep();
+    }
+    if let Some(trace) = &run.trace {
+        trace.finish()?;
     }
     if options.json {
         let mut summary = summary;

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toml::Spanned;
 
@@ -28,6 +28,8 @@ pub(super) struct Scenario {
     pub(super) setup: Setup,
     /// The matrix of round-trip times that it names.
     pub(super) matrix: Option<Matrix>,
+    /// The files that were read, which no output may replace.
+    pub(super) inputs: Vec<PathBuf>,
     pub(super) text: Text,
 }
 
@@ -114,11 +116,15 @@ impl Scenario {
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let text = read_text(path, "a scenario")?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        Scenario::parse(file, name, text, settings, |matrix| {
+        let mut inputs = vec![path.to_path_buf()];
+        let mut scenario = Scenario::parse(file, name, text, settings, |matrix| {
             let path = folder.join(matrix);
             let text = read_text(&path, "a matrix of round-trip times")?;
+            inputs.push(path.clone());
             Ok(Matrix { file: path.display().to_string(), text })
-        })
+        })?;
+        scenario.inputs = inputs;
+        Ok(scenario)
     }
 
     /// Reads a scenario from its `text`; `file` is for errors, and `matrix` finds the matrix that it names.
@@ -141,7 +147,8 @@ impl Scenario {
             text.set(setting, &TOP)?;
         }
         let content: Content = parse(&text, &file)?;
-        let mut scenario = Scenario { file, name, content, setup: Setup::default(), matrix: None, text };
+        let mut scenario =
+            Scenario { file, name, content, setup: Setup::default(), matrix: None, inputs: Vec::new(), text };
         if let Some(entry) = &scenario.content.topology {
             let at = entry.round_trip_times.span().start;
             let read = matrix(entry.round_trip_times.get_ref());
@@ -149,6 +156,11 @@ impl Scenario {
         }
         scenario.setup = scenario.read_setup()?;
         Ok(scenario)
+    }
+
+    /// What a figure of it is called.
+    pub(super) fn title(&self) -> &str {
+        if self.content.description.is_empty() { &self.name } else { &self.content.description }
     }
 
     /// The model's parameters.
@@ -167,10 +179,10 @@ impl Scenario {
         anyhow!("{}: {problem}", self.text.place(&self.file, span.start))
     }
 
-    /// An error in the section that holds the parameters.
-    pub(super) fn parameter_error(&self, problem: &str) -> anyhow::Error {
-        let at = self.text.text.find("[parameters]").unwrap_or(0);
-        self.error(at..at, format!("parameters: {problem}"))
+    /// An error about the setting at `path`, or else about the first of its tables that is there.
+    pub(super) fn setting_error(&self, path: &[&str], problem: &str) -> anyhow::Error {
+        let place = (1..=path.len()).rev().find_map(|depth| self.text.find(&path[..depth]));
+        self.error(place.unwrap_or(0..0), problem)
     }
 
     fn read_setup(&self) -> Result<Setup> {

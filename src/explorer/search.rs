@@ -15,7 +15,7 @@ impl<M: Value> Exploration<'_, M> {
         let mut first =
             State { world: world.clone(), in_flight: BTreeMap::new(), drops: 0, crashes: 0, timers: 0 };
         for (from, to, message) in sent {
-            first.launch(from, to, message.clone(), self.messages);
+            first.launch(*from, *to, message.clone(), self.messages);
         }
         let mut states = vec![first];
         for node in world.ids() {
@@ -54,7 +54,12 @@ impl<M: Value> Exploration<'_, M> {
             }
             if state.crashes < self.crashes && !world.is_client(node) {
                 let unsynced = world.storage(node).unsynced();
-                actions.extend((0..=unsynced).map(|kept| Action::Crash(node, kept)));
+                for kept in 0..=unsynced {
+                    actions.push(Action::Crash(node, kept, false));
+                    if world.storage(node).can_tear(kept) {
+                        actions.push(Action::Crash(node, kept, true));
+                    }
+                }
             }
         }
         actions
@@ -142,16 +147,21 @@ impl<M: Value> Search<'_, '_, M> {
         }
         self.parents.insert(print, parent);
         for (index, property) in self.options.properties.iter().enumerate() {
-            match property.when {
-                When::Always if !property.holds(&state.world) => {
-                    let path = self.counterexample(print, property.name.clone(), initial, None);
-                    return Some(Verdict::Violated(path));
-                }
-                When::Reachable if !self.reached.contains(&index) && property.holds(&state.world) => {
+            let awaited = match property.when {
+                When::Always => true,
+                When::Reachable if !self.reached.contains(&index) => false,
+                When::Reachable | When::EventuallyAfterHeal => continue,
+            };
+            let broken = match caught(|| property.holds(&state.world)) {
+                Ok(holds) if holds == awaited => continue,
+                Ok(_) if property.when == When::Reachable => {
                     self.reached.push(index);
+                    continue;
                 }
-                _ => {}
-            }
+                Ok(_) => property.name.clone(),
+                Err(panic) => format!("{} (which panics: {panic})", property.name),
+            };
+            return Some(Verdict::Violated(self.counterexample(print, broken, initial, None)));
         }
         level.push((print, state.clone()));
         None

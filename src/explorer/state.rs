@@ -31,7 +31,8 @@ pub(super) enum Action {
     Drop(Flying),
     Fire(NodeId, usize),
     Sync(NodeId),
-    Crash(NodeId, usize),
+    /// Keeps so many unsynced writes, and tears the next or not.
+    Crash(NodeId, usize, bool),
     Restart(NodeId),
 }
 
@@ -126,9 +127,9 @@ impl<M: Value> State<M> {
                 Event::Fire { node, slot }
             }
             Action::Sync(node) => Event::Synced(node),
-            Action::Crash(node, kept) => {
+            Action::Crash(node, kept, torn) => {
                 self.crashes += 1;
-                Event::Crash { node, kept, torn: false }
+                Event::Crash { node, kept, torn }
             }
             Action::Restart(node) => Event::Restart(node),
         };
@@ -169,9 +170,10 @@ impl<M: Value> State<M> {
                 format!("timer {timer:?} of {} fires", name(node))
             }
             Action::Sync(node) => format!("the writes of {} are durable", name(node)),
-            Action::Crash(node, kept) => {
+            Action::Crash(node, kept, torn) => {
                 let lost = self.world.storage(node).unsynced() - kept;
-                format!("{} crashes and loses {lost} unsynced writes", name(node))
+                let torn = if torn { ", the first of them torn" } else { "" };
+                format!("{} crashes and loses {lost} unsynced writes{torn}", name(node))
             }
             Action::Restart(node) => format!("{} restarts", name(node)),
         }

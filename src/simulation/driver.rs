@@ -12,6 +12,9 @@ use crate::time::Time;
 use crate::world::Event;
 use std::time::Duration;
 
+/// How many events may happen at one instant before the run is taken for one that never ends.
+const AT_ONCE_LIMIT: u64 = 1_000_000;
+
 /// A message under way.
 #[derive(Debug)]
 pub(super) struct Delivery<M> {
@@ -98,17 +101,28 @@ impl Numbers for MessageNumbers<'_> {
 impl<M: Value> Simulation<M> {
     /// Lets the next event happen if it is due at `end` or before. False if there is none.
     pub(crate) fn step_before(&mut self, end: Time) -> bool {
+        self.stepped = true;
         let pending = match self.ready.pop_front() {
             Some(pending) => pending,
             None => match self.scheduler.next_time() {
                 Some(time) if time <= end => {
                     let (time, pending) = self.scheduler.pop().expect("the next event is there");
+                    if time > self.now {
+                        self.at_once = 0;
+                    }
                     self.now = time;
                     pending
                 }
                 _ => return false,
             },
         };
+        self.at_once += 1;
+        assert!(
+            self.at_once <= AT_ONCE_LIMIT,
+            "a million events at {}: time stands still; pending: {}",
+            self.now,
+            self.pending()
+        );
         self.happen(pending);
         true
     }
@@ -218,7 +232,9 @@ impl<M: Value> Simulation<M> {
             Effect::Write(_) | Effect::Sync { writes: 0 } => {}
             Effect::Sync { writes } => {
                 self.record(What::Syncing { node, writes });
-                let number = self.draw_for_storage(node);
+                let agenda = &mut self.agendas[node.index()];
+                agenda.syncs += 1;
+                let number = self.random.at(Domain::Sync, self.world.key(node).place(), agenda.syncs)[0];
                 let end = self.now + self.sync_latency.sample(number);
                 let handle = self.scheduler.schedule(end, Pending::Synced(node));
                 self.agendas[node.index()].awaited = Some(handle);
@@ -285,8 +301,9 @@ impl<M: Value> Simulation<M> {
             return (drawn, DropReason::Loss);
         }
         let Some(edit) = self.edits.remove(&address) else { return (drawn, DropReason::Loss) };
-        if edit.kind.as_ref().is_some_and(|kind| *kind != kind_of(message)) {
-            self.stale.push(edit);
+        let stale = edit.kind.as_ref().is_some_and(|kind| *kind != kind_of(message));
+        if stale || edit.change == Change::Drop && drawn == Fate::Lost {
+            self.inert_edits.push(edit);
             return (drawn, DropReason::Loss);
         }
         let fate = match (edit.change, drawn) {
@@ -301,20 +318,17 @@ impl<M: Value> Simulation<M> {
         (fate, DropReason::Edit)
     }
 
-    pub(super) fn draw_for_storage(&mut self, node: NodeId) -> u64 {
-        let agenda = &mut self.agendas[node.index()];
-        agenda.storage_draws += 1;
-        self.random.at(Domain::Storage, self.world.key(node).place(), agenda.storage_draws)[0]
-    }
-
     /// What has waited for `node` is due now, before anything else.
     pub(super) fn wake(&mut self, node: NodeId) {
         let waiting = &mut self.agendas[node.index()].waiting;
         let synced = matches!(waiting.front(), Some(Pending::Synced(_)));
         if self.world.is_ready(node) || synced && !self.world.is_paused(node) {
-            for pending in waiting.drain(..).rev() {
-                self.ready.push_front(pending);
-            }
+            // Before what came for this node since, and after what other nodes have ready.
+            let of_node = |pending: &Pending<M>| pending.node() == Some(node);
+            let place = self.ready.iter().position(of_node).unwrap_or(self.ready.len());
+            let later = self.ready.split_off(place);
+            self.ready.append(waiting);
+            self.ready.extend(later);
         }
     }
 
@@ -332,8 +346,10 @@ impl<M: Value> Simulation<M> {
         for pending in self.scheduler.pending() {
             match pending {
                 Pending::Fire { node, slot } => {
-                    let timer = self.world.timer(*node, *slot).expect("a scheduled timer is set");
-                    timers.push(format!("{timer:?} of {} ({node})", self.world.name(*node)));
+                    // None if the node has cancelled it and a sync holds the cancellation back.
+                    if let Some(timer) = self.world.timer(*node, *slot) {
+                        timers.push(format!("{timer:?} of {} ({node})", self.world.name(*node)));
+                    }
                 }
                 _ => messages += 1,
             }

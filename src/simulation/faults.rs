@@ -6,7 +6,7 @@ use crate::fault::{Fault, FaultPlan};
 use crate::node::{NodeId, Nodes};
 use crate::partition::Partition;
 use crate::process::Value;
-use crate::random::scale;
+use crate::random::{Domain, scale};
 use crate::record::{DropReason, What};
 use crate::world::Event;
 use std::collections::VecDeque;
@@ -129,16 +129,14 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     pub fn apply(&mut self, fault: &Fault) {
         self.check_nodes(fault);
-        let mut lost_writes = 0;
         let mut lost_state = false;
         let event = match fault.clone() {
             Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
-            Fault::Heal => Event::Heal,
+            Fault::Heal => Event::Heal(None),
+            Fault::HealPartition(partition) => Event::Heal(Some(Partition::normalized(partition))),
             Fault::Crash(node) if self.world.is_up(node) => {
                 let (kept, torn) = self.draw_crash(node);
-                lost_writes = self.world.storage(node).unsynced() - kept;
                 lost_state = !self.observers.is_empty() && self.world.has_state(node);
-                self.forget(node);
                 Event::Crash { node, kept, torn }
             }
             Fault::Restart(node) if !self.world.is_up(node) => Event::Restart(node),
@@ -146,21 +144,28 @@ impl<M: Value> Simulation<M> {
             Fault::Resume(node) if self.world.is_paused(node) => Event::Resume(node),
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => return,
         };
+        let lost_writes = match event {
+            Event::Crash { node, kept, .. } => self.world.storage(node).unsynced() - kept,
+            _ => 0,
+        };
         self.record(What::Fault { fault, lost_writes, lost_state });
+        if let Event::Crash { node, .. } = event {
+            self.forget(node);
+        }
         self.transition(event);
         if let Fault::Resume(node) = fault {
             self.wake(*node);
         }
     }
 
-    /// Puts everything right: links, nodes and clocks. The network's base loss stays.
-    pub(crate) fn heal_everything(&mut self) {
-        self.heal();
+    /// Schedules, for now, whatever puts everything right: links and nodes. The network's base loss stays.
+    pub(crate) fn schedule_repairs(&mut self) {
+        self.schedule(Duration::ZERO, Fault::Heal);
         for node in self.world.ids() {
             if !self.world.is_up(node) {
-                self.apply(&Fault::Restart(node));
+                self.schedule(Duration::ZERO, Fault::Restart(node));
             } else if self.world.is_paused(node) {
-                self.apply(&Fault::Resume(node));
+                self.schedule(Duration::ZERO, Fault::Resume(node));
             }
         }
     }
@@ -168,10 +173,13 @@ impl<M: Value> Simulation<M> {
     /// How many unsynced writes survive a crash, each number equally likely, and whether the next is torn.
     fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
         let unsynced = self.world.storage(node).unsynced();
-        if unsynced == 0 {
-            return (0, false);
+        let agenda = &mut self.agendas[node.index()];
+        // A pause stops the process and not the disk: its sync may be complete, and only waits to be heard of.
+        if unsynced == 0 || matches!(agenda.waiting.front(), Some(Pending::Synced(_))) {
+            return (unsynced, false);
         }
-        let number = self.draw_for_storage(node);
+        agenda.crashes += 1;
+        let number = self.random.at(Domain::Crash, self.world.key(node).place(), agenda.crashes)[0];
         (scale(number, unsynced as u64 + 1) as usize, number & 1 == 1)
     }
 
@@ -195,7 +203,8 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     fn check_nodes(&self, fault: &Fault) {
         match fault {
-            Fault::Partition(Partition { from, to, .. }) => {
+            Fault::Partition(Partition { from, to, .. })
+            | Fault::HealPartition(Partition { from, to, .. }) => {
                 from.iter().chain(to).for_each(|&id| self.expect(id));
                 if let Some(both) = from.iter().find(|id| to.contains(id)) {
                     panic!("{fault}: {both} is on both sides");

@@ -79,7 +79,7 @@ fn every_run(attempts: u32, crashes: u32) -> Explored {
 fn it_is_atomic_in_every_order_of_events_with_a_crash_at_any_step() {
     let explored = every_run(1, 1);
     explored.assert_holds();
-    assert_eq!((explored.distinct, explored.depth), (3874, 21));
+    assert_eq!((explored.distinct, explored.depth), (6774, 22));
 }
 
 #[test]

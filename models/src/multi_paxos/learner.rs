@@ -20,6 +20,8 @@ pub(super) struct Learner {
     /// For each slot below `next`, a fingerprint of the log up to it: two logs are compared by one entry.
     chain: Vec<u128>,
     applied: Vec<RequestId>,
+    /// The slot that was learned last, for [`agrees`](Learner::agrees).
+    last: Option<Slot>,
     /// The place in the list of each request.
     places: BTreeMap<RequestId, u64>,
 }
@@ -61,13 +63,18 @@ impl Learner {
         self.places.range(request..).next().is_some_and(|(later, _)| later.client == request.client)
     }
 
-    /// Whether no slot is known to be chosen for different commands here and there.
+    /// Whether no slot is known to be chosen for different commands here and there: among those that both
+    /// have applied, whose fingerprints are chained, and the last that either has learned. One that lies
+    /// beyond a gap is compared when it is learned, and again when the gap is closed; so this costs the same
+    /// however long the log is.
     pub(super) fn agrees(&self, other: &Learner) -> bool {
-        let shared = self.next.min(other.next);
-        let last = shared.checked_sub(1).map(|slot| slot as usize);
-        let beyond = |slot: &Slot| other.chosen.get(slot);
+        let last = self.next.min(other.next).checked_sub(1).map(|slot| slot as usize);
+        let agree_on = |slot: Slot| match (self.chosen.get(&slot), other.chosen.get(&slot)) {
+            (Some(here), Some(there)) => here == there,
+            _ => true,
+        };
         last.is_none_or(|last| self.chain[last] == other.chain[last])
-            && self.chosen.range(shared..).all(|(slot, command)| beyond(slot).is_none_or(|c| c == command))
+            && [self.last, other.last].into_iter().flatten().all(agree_on)
     }
 
     /// Learns that `command` is chosen for `slot`, and applies what is chosen without a gap. Returns the
@@ -77,6 +84,7 @@ impl Learner {
     /// If another command is known to be chosen for `slot`: Paxos promises that this cannot be.
     pub(super) fn learn(&mut self, slot: Slot, command: Command) -> Vec<RequestId> {
         let known = *self.chosen.entry(slot).or_insert(command);
+        self.last = Some(slot);
         assert_eq!(known, command, "two commands are chosen for slot {slot}");
         let mut requests = Vec::new();
         while let Some(&command) = self.chosen.get(&self.next) {
