@@ -1,15 +1,22 @@
 //! The command line, as a library function, so that a user's own crate gets it for its own models:
 //! `fn main() -> std::process::ExitCode { netsplit::command::main(models()) }`.
 //!
-//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input.
+//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 130 after Ctrl-C in a sweep.
 
+mod execution;
+mod failure;
+mod faults;
 mod list;
 mod models;
 mod output;
 mod overrides;
 mod run;
 mod scenario;
+mod sweep;
+mod sweep_report;
+mod tally;
 mod trace;
+mod workers;
 
 pub use models::Models;
 
@@ -35,6 +42,18 @@ enum Command {
     },
     /// Runs a scenario once
     Run(run::Options),
+    /// Runs a scenario under many seeds
+    Sweep(sweep::Options),
+    /// Runs a saved failure again, and says whether it is the same
+    Replay(failure::Options),
+}
+
+/// How a command ended that was not given bad input.
+enum Ended {
+    Holds,
+    Violated,
+    /// By Ctrl-C, with what was finished.
+    Interrupted,
 }
 
 /// Runs the command with the arguments of this process, for these models.
@@ -46,13 +65,16 @@ pub fn main(models: Models) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let held = match arguments.command {
-        Command::List { scenarios } => list::list(&models, scenarios.as_deref()).map(|()| true),
+    let ended = match arguments.command {
+        Command::List { scenarios } => list::list(&models, scenarios.as_deref()).map(|()| Ended::Holds),
         Command::Run(options) => run::run(&models, &options),
+        Command::Sweep(options) => sweep::sweep(&models, &options),
+        Command::Replay(options) => failure::replay(&models, &options),
     };
-    match held {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+    match ended {
+        Ok(Ended::Holds) => ExitCode::SUCCESS,
+        Ok(Ended::Violated) => ExitCode::from(1),
+        Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(2)

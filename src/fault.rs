@@ -29,6 +29,40 @@ pub enum Fault {
     Resume(NodeId),
 }
 
+/// What goes wrong, whichever nodes it hits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// Links are cut.
+    Partition,
+    /// A node crashes.
+    Crash,
+    /// A node pauses.
+    Pause,
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FaultKind::Partition => "partition",
+            FaultKind::Crash => "crash",
+            FaultKind::Pause => "pause",
+        })
+    }
+}
+
+impl Fault {
+    /// The kind of what goes wrong; none if this puts something right.
+    pub fn kind(&self) -> Option<FaultKind> {
+        match self {
+            Fault::Partition(_) => Some(FaultKind::Partition),
+            Fault::Crash(_) => Some(FaultKind::Crash),
+            Fault::Pause(_) => Some(FaultKind::Pause),
+            Fault::Heal | Fault::HealPartition(_) | Fault::Restart(_) | Fault::Resume(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |nodes: &[NodeId]| {

@@ -54,7 +54,7 @@
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
-//! | readers | [`digest`], [`story`], [`metrics`] | records, and never the world |
+//! | readers | [`digest`], [`story`], [`metrics`], [`impact`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
 //! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
 //! | ground | [`time`], [`random`], [`distribution`], [`fingerprint`], `scheduler` | no nodes |
@@ -70,6 +70,9 @@
 //! **Randomness is addressed.** A message's name is its link and its number on it, `n3>n1#4`. Its random
 //! numbers are a function of (seed, address, slot), so one message can be changed by an
 //! [`Edit`](fault::Edit) while all others keep their numbers. See [`random`].
+//!
+//! **A fault that did nothing is reported.** [`impact`] says of each fault what it touched. What only explains
+//! other records (that something waits for a paused node) is in no digest.
 //!
 //! **A run has a digest** over its records in canonical bytes ([`digest`]); it is the same in debug and in
 //! release, in every process and on any number of threads. [`ENGINE`] is raised when a pinned one moves.
@@ -120,6 +123,7 @@ pub mod distribution;
 pub mod explorer;
 pub mod fault;
 pub mod fingerprint;
+pub mod impact;
 pub mod metrics;
 pub mod model;
 pub mod nemesis;

@@ -45,14 +45,17 @@ pub enum What<'a, M> {
     Syncing { node: NodeId, writes: usize },
     /// The writes a node waited for are durable.
     Synced { node: NodeId },
-    /// A fault was applied; a crash lost this many writes.
-    Fault { fault: &'a Fault, lost_writes: usize },
+    /// A fault was applied; a crash lost this many writes, and perhaps a process that was not as it is added
+    /// (`lost_state`, which no digest has: it follows from the rest).
+    Fault { fault: &'a Fault, lost_writes: usize, lost_state: bool },
     /// A process said something.
     Noted { node: NodeId, text: &'a str },
     /// A client invoked an operation.
     Invoked { client: NodeId, operation: u64, value: &'a dyn AnyValue },
     /// A client knows what became of its operation.
     Responded { client: NodeId, operation: u64, outcome: Outcome, value: &'a dyn AnyValue },
+    /// Something came for a paused node, and waits. It is in no digest: it follows from the rest.
+    Waits { node: NodeId },
 }
 
 /// Why a message does not arrive.
@@ -88,7 +91,7 @@ impl<M: Hash> Hash for Record<'_, M> {
         std::mem::discriminant(&self.what).hash(state);
         match self.what {
             What::Added { node, name, client } => (node, name, client).hash(state),
-            What::Started { node } | What::Synced { node } => node.hash(state),
+            What::Started { node } | What::Synced { node } | What::Waits { node } => node.hash(state),
             What::Sent { address, message } => (address, message).hash(state),
             What::Duplicated { address } => address.hash(state),
             What::Dropped { address, copy, message, reason } => {
@@ -97,7 +100,7 @@ impl<M: Hash> Hash for Record<'_, M> {
             What::Delivered { address, copy, message } => (address, copy, message).hash(state),
             What::Fired { node, timer } => (node, timer.fingerprint()).hash(state),
             What::Syncing { node, writes } => (node, writes).hash(state),
-            What::Fault { fault, lost_writes } => (fault, lost_writes).hash(state),
+            What::Fault { fault, lost_writes, .. } => (fault, lost_writes).hash(state),
             What::Noted { node, text } => (node, text).hash(state),
             What::Invoked { client, operation, value } => {
                 (client, operation, value.fingerprint()).hash(state);

@@ -49,7 +49,7 @@ impl<M: Value> Observer<M> for Story<M> {
                 Line::Arrow { address, copy, message: message.clone(), lost: Some(reason) }
             }
             What::Fired { node, timer } => Line::Mark { node: Some(node), text: format!("timer {timer:?}") },
-            What::Fault { fault, lost_writes } => {
+            What::Fault { fault, lost_writes, .. } => {
                 let lost = match lost_writes {
                     0 => String::new(),
                     1 => " (1 write lost)".to_string(),

@@ -249,6 +249,14 @@ impl<M: Value> World<M> {
         node.cell.is_some() && !node.paused && node.held.is_none()
     }
 
+    /// Whether a crash would lose more of the node than its storage says: the process is not as it was added,
+    /// a timer is set, or a handler waits for its sync.
+    pub(crate) fn has_state(&self, node: NodeId) -> bool {
+        let Node { cell, initial, held, .. } = &self.nodes[node.index()];
+        let changed = |cell: &Arc<dyn Cell<M>>| cell.fingerprint() != initial.fingerprint();
+        held.is_some() || cell.as_ref().is_some_and(changed)
+    }
+
     pub(crate) fn timer(&self, node: NodeId, slot: usize) -> Option<&dyn AnyValue> {
         self.nodes[node.index()].cell.as_deref()?.timer(slot)
     }

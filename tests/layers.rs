@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     "time",
     "fingerprint",
     "caught",
@@ -25,6 +25,7 @@ const ORDER: [&str; 28] = [
     "digest",
     "story",
     "metrics",
+    "impact",
     "plot",
     "client",
     "world",

@@ -36,7 +36,7 @@ impl Run {
     }
 
     fn fault(&mut self, after: Duration, fault: &Fault) {
-        self.record(after, What::Fault { fault, lost_writes: 0 });
+        self.record(after, What::Fault { fault, lost_writes: 0, lost_state: false });
     }
 
     fn operation(&mut self, invoked: Duration, response: Option<(Duration, Outcome)>) {

@@ -132,7 +132,8 @@ fn set_changes_parameters_and_settings() {
 fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
     let duel = "models/scenarios/paxos_duel.toml";
     let setting = r#"checks=["a value is chosen, and every proposer that is up knows it"]"#;
-    let output = netsplit(&["run", duel, "--set", setting]);
+    let out = folder("violated");
+    let output = netsplit(&["run", duel, "--set", setting, "--out", &out.to_string_lossy()]);
     // `checks` is a key of the scenario's own.
     assert_eq!(output.status.code(), Some(1), "{}{}", text(&output.stdout), text(&output.stderr));
     let said = text(&output.stdout);
@@ -141,6 +142,11 @@ fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
         "{said}"
     );
     assert!(said.contains("Prepare"), "{said}");
+    assert!(
+        said.contains("  replay  netsplit run models/scenarios/paxos_duel.toml --seed 1 --set '"),
+        "{said}"
+    );
+    assert!(said.contains("  replay  netsplit replay "), "{said}");
 }
 
 /// A scenario, as text, and what is said about it: where, and what was expected.

@@ -1,6 +1,6 @@
 //! The models that the command knows, with their types erased.
 
-use super::run::{Finished, Run};
+use super::execution::{Finished, Run, checks_of};
 use super::scenario::Scenario;
 use crate::model::Model;
 use anyhow::Result;
@@ -17,11 +17,13 @@ pub(super) struct Parameter {
 }
 
 /// A model whose message type is not known here.
-pub(super) trait AnyModel {
+pub(super) trait AnyModel: Send + Sync {
     fn name(&self) -> &'static str;
     fn about(&self) -> &'static str;
     fn parameters(&self) -> Vec<Parameter>;
-    fn run(&self, scenario: &Scenario, run: &mut Run) -> Result<Finished>;
+    /// Whether the scenario can be run: its checks, by name and when they must hold.
+    fn checks(&self, scenario: &Scenario, seed: u64) -> Result<Vec<(String, &'static str)>>;
+    fn run(&self, scenario: &Scenario, run: &Run) -> Result<Finished>;
 }
 
 impl Models {
@@ -43,6 +45,16 @@ impl Models {
 
     pub(super) fn find(&self, name: &str) -> Option<&dyn AnyModel> {
         self.iter().find(|model| model.name() == name)
+    }
+
+    /// The model that a scenario names.
+    pub(super) fn of(&self, scenario: &Scenario) -> Result<&dyn AnyModel> {
+        let name = &scenario.content.model;
+        self.find(name.get_ref()).ok_or_else(|| {
+            let known: Vec<&str> = self.iter().map(AnyModel::name).collect();
+            let expected = format!("expected one of {}", known.join(", "));
+            scenario.error(name.span(), format!("there is no model `{}`: {expected}", name.get_ref()))
+        })
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &dyn AnyModel> {
@@ -75,7 +87,11 @@ impl<M: Model> AnyModel for M {
         defaults(self).into_iter().zip(helps).map(parameter).collect()
     }
 
-    fn run(&self, scenario: &Scenario, run: &mut Run) -> Result<Finished> {
+    fn checks(&self, scenario: &Scenario, seed: u64) -> Result<Vec<(String, &'static str)>> {
+        checks_of(self, scenario, seed)
+    }
+
+    fn run(&self, scenario: &Scenario, run: &Run) -> Result<Finished> {
         run.model(self, scenario)
     }
 }

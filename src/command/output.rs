@@ -93,6 +93,11 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Where a file of this name appears.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+
     /// Adds a file; it appears with [`Folder::finish`].
     pub(super) fn add(&mut self, name: &str, content: &str) -> Result<()> {
         let mut file = PartialFile::create(&self.path.join(name))?;

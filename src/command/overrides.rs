@@ -8,6 +8,20 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// A change, `key=value`, and the flag that asks for it.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) flag: &'static str,
+    pub(super) text: String,
+}
+
+impl Setting {
+    /// Those of `--set`.
+    pub(super) fn all(settings: &[String]) -> Vec<Setting> {
+        settings.iter().map(|text| Setting { flag: "--set", text: text.clone() }).collect()
+    }
+}
+
 /// A scenario's text after changes, and where each of its lines comes from.
 pub(super) struct Text {
     pub(super) text: String,
@@ -44,9 +58,9 @@ impl Text {
     }
 
     /// Applies `key=value`. A key without a dot is one of `top` or else a parameter of the model.
-    pub(super) fn set(&mut self, setting: &str, top: &[&str]) -> Result<()> {
-        let flag = format!("--set {setting}");
-        let Some((key, value)) = setting.split_once('=') else {
+    pub(super) fn set(&mut self, setting: &Setting, top: &[&str]) -> Result<()> {
+        let flag = format!("{} {}", setting.flag, setting.text);
+        let Some((key, value)) = setting.text.split_once('=') else {
             bail!("{flag}: expected key=value, such as replicas=5 or network.loss_probability=0.01");
         };
         let value = literal(value.trim());
@@ -141,7 +155,8 @@ mod tests {
     fn after(settings: &[&str]) -> Text {
         let mut text = Text::new(FILE.to_string());
         for setting in settings {
-            text.set(setting, &["duration", "model"]).expect(setting);
+            let set = Setting { flag: "--set", text: setting.to_string() };
+            text.set(&set, &["duration", "model"]).expect(setting);
         }
         text
     }
@@ -175,7 +190,8 @@ mod tests {
     fn a_setting_that_is_no_setting_is_refused() {
         let mut text = Text::new(FILE.to_string());
         for setting in ["replicas", "=5", "a..b=1", "a b=1"] {
-            assert!(text.set(setting, &[]).is_err(), "{setting}");
+            let set = Setting { flag: "--set", text: setting.to_string() };
+            assert!(text.set(&set, &[]).is_err(), "{setting}");
         }
     }
 }

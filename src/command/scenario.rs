@@ -1,18 +1,17 @@
 //! Scenario files: a model, its surroundings, and what goes wrong, as TOML.
 
-use super::overrides::Text;
+use super::faults::{FaultEntry, NemesisEntry};
+use super::overrides::{Setting, Text};
 use crate::distribution::{Distribution, constant};
-use crate::fault::{Fault, FaultPlan};
 use crate::model::Setup;
 use crate::network::Link;
-use crate::node::NodeId;
-use crate::partition::Partition;
 use crate::process::Value;
-use crate::time::{Time, milliseconds, seconds, span};
+use crate::time::{milliseconds, seconds, span};
 use crate::topology::Topology;
 use crate::world::World;
 use anyhow::{Context, Result, anyhow, bail};
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -27,9 +26,20 @@ pub(super) struct Scenario {
     pub(super) name: String,
     pub(super) content: Content,
     pub(super) setup: Setup,
+    /// The matrix of round-trip times that it names.
+    pub(super) matrix: Option<Matrix>,
     /// The files that were read, which no output may replace.
     pub(super) inputs: Vec<PathBuf>,
-    text: Text,
+    pub(super) text: Text,
+}
+
+/// A matrix of round-trip times, as it was read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Matrix {
+    /// The name of its file, for errors.
+    pub(super) file: String,
+    pub(super) text: String,
 }
 
 /// The top level of a scenario file.
@@ -59,7 +69,8 @@ pub(super) struct Content {
     #[serde(default)]
     storage: StorageEntry,
     #[serde(default)]
-    faults: Vec<Spanned<FaultEntry>>,
+    pub(super) faults: Vec<Spanned<FaultEntry>>,
+    pub(super) nemesis: Option<Spanned<NemesisEntry>>,
 }
 
 /// The keys that `--set` takes for the scenario's own rather than the model's.
@@ -98,80 +109,52 @@ impl Default for StorageEntry {
     }
 }
 
-/// One fault: a time, one thing that goes wrong, and perhaps for how long.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FaultEntry {
-    at: Spanned<String>,
-    /// After this the fault is repaired.
-    r#for: Option<Spanned<String>>,
-    crash: Option<Names>,
-    restart: Option<Names>,
-    pause: Option<Names>,
-    resume: Option<Names>,
-    isolate: Option<Names>,
-    partition: Option<[Names; 2]>,
-    /// The partition cuts only the links from its first side to its second.
-    #[serde(default)]
-    one_way: bool,
-    #[serde(default)]
-    heal: bool,
-}
-
-/// Node names or roles, and where they stand in the file.
-type Names = Spanned<NameList>;
-
-/// One name, or a list of them.
-struct NameList(Vec<String>);
-
-impl<'de> Deserialize<'de> for NameList {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = NameList;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a node or a role, or a list of names")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<NameList, E> {
-                Ok(NameList(vec![name.to_string()]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> std::result::Result<NameList, A::Error> {
-                let mut list = Vec::new();
-                while let Some(name) = names.next_element()? {
-                    list.push(name);
-                }
-                Ok(NameList(list))
-            }
-        }
-        deserializer.deserialize_any(NameVisitor)
-    }
-}
-
 impl Scenario {
-    /// Reads a scenario with the changes of `--set`.
-    pub(super) fn read(path: &Path, settings: &[String]) -> Result<Scenario> {
+    /// Reads a scenario, with the changes of `--set` and the like.
+    pub(super) fn read(path: &Path, settings: &[Setting]) -> Result<Scenario> {
         let file = path.display().to_string();
-        let original = read_text(path, "a scenario")?;
-        if original.trim().is_empty() {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let text = read_text(path, "a scenario")?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut inputs = vec![path.to_path_buf()];
+        let mut scenario = Scenario::parse(file, name, text, settings, |matrix| {
+            let path = folder.join(matrix);
+            let text = read_text(&path, "a matrix of round-trip times")?;
+            inputs.push(path.clone());
+            Ok(Matrix { file: path.display().to_string(), text })
+        })?;
+        scenario.inputs = inputs;
+        Ok(scenario)
+    }
+
+    /// Reads a scenario from its `text`; `file` is for errors, and `matrix` finds the matrix that it names.
+    pub(super) fn parse(
+        file: String,
+        name: String,
+        text: String,
+        settings: &[Setting],
+        matrix: impl FnOnce(&str) -> Result<Matrix>,
+    ) -> Result<Scenario> {
+        if text.trim().is_empty() {
             bail!(
                 "{file}:1: the scenario is empty: expected at least `model = \"...\"` and `duration = \"60s\"`"
             );
         }
-        let mut text = Text::new(original);
+        let mut text = Text::new(text);
         // The file must be well-formed before anything in it can be changed.
         parse::<toml::Table>(&text, &file)?;
         for setting in settings {
             text.set(setting, &TOP)?;
         }
         let content: Content = parse(&text, &file)?;
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let inputs = vec![path.to_path_buf()];
-        let mut scenario = Scenario { file, name, content, setup: Setup::default(), inputs, text };
-        let folder = path.parent().unwrap_or(Path::new(""));
-        scenario.setup = scenario.read_setup(folder)?;
-        if let Some(topology) = &scenario.content.topology {
-            scenario.inputs.push(folder.join(topology.round_trip_times.get_ref()));
+        let mut scenario =
+            Scenario { file, name, content, setup: Setup::default(), matrix: None, inputs: Vec::new(), text };
+        if let Some(entry) = &scenario.content.topology {
+            let at = entry.round_trip_times.span().start;
+            let read = matrix(entry.round_trip_times.get_ref());
+            scenario.matrix = Some(read.with_context(|| scenario.text.place(&scenario.file, at))?);
         }
+        scenario.setup = scenario.read_setup()?;
         Ok(scenario)
     }
 
@@ -202,18 +185,15 @@ impl Scenario {
         self.error(place.unwrap_or(0..0), problem)
     }
 
-    fn read_setup(&self, folder: &Path) -> Result<Setup> {
+    fn read_setup(&self) -> Result<Setup> {
         let mut setup = Setup {
             link: self.content.network.clone(),
             sync_latency: self.content.storage.sync_latency.clone(),
             ..Setup::default()
         };
-        let Some(entry) = &self.content.topology else { return Ok(setup) };
-        let path = folder.join(entry.round_trip_times.get_ref());
-        let text = read_text(&path, "a matrix of round-trip times")
-            .with_context(|| self.text.place(&self.file, entry.round_trip_times.span().start))?;
-        let mut topology = Topology::from_csv(&text)
-            .map_err(|error| anyhow!("{}:{}: {}", path.display(), error.line, error.problem))?;
+        let (Some(entry), Some(matrix)) = (&self.content.topology, &self.matrix) else { return Ok(setup) };
+        let mut topology = Topology::from_csv(&matrix.text)
+            .map_err(|error| anyhow!("{}:{}: {}", matrix.file, error.line, error.problem))?;
         let unknown = |region: &Spanned<String>, topology: &Topology| {
             let known = topology.regions().join(", ");
             self.error(
@@ -259,116 +239,14 @@ impl Scenario {
         }
         Ok(())
     }
-
-    /// The faults, with names resolved to nodes.
-    pub(super) fn plan<M: Value>(&self, world: &World<M>) -> Result<FaultPlan> {
-        let mut plan = FaultPlan::default();
-        for entry in &self.content.faults {
-            let fault = entry.get_ref();
-            let at = Time::ZERO + self.span(&fault.at)?;
-            let end = Time::ZERO + self.content.duration;
-            if at > end {
-                return Err(self.error(fault.at.span(), format!("the fault comes after the end, at {end}")));
-            }
-            let until = match &fault.r#for {
-                Some(span) => Some(at + self.span(span)?),
-                None => None,
-            };
-            if let (Some(until), Some(span)) = (until, &fault.r#for)
-                && until > end
-            {
-                return Err(self.error(span.span(), format!("the repair comes after the end, at {end}")));
-            }
-            for (fault, repair) in self.faults(entry, world)? {
-                plan.add(at, fault);
-                match (until, repair) {
-                    (Some(until), Some(repair)) => plan.add(until, repair),
-                    (Some(_), None) => {
-                        return Err(
-                            self.error(entry.span(), "`for` goes with crash, pause, isolate or partition")
-                        );
-                    }
-                    (None, _) => {}
-                }
-            }
-        }
-        Ok(plan)
-    }
-
-    /// The faults of one entry, each with what repairs it.
-    fn faults<M: Value>(
-        &self,
-        entry: &Spanned<FaultEntry>,
-        world: &World<M>,
-    ) -> Result<Vec<(Fault, Option<Fault>)>> {
-        let FaultEntry { crash, restart, pause, resume, isolate, partition, one_way, heal, .. } =
-            entry.get_ref();
-        let kinds = [crash, restart, pause, resume, isolate].iter().filter(|kind| kind.is_some()).count()
-            + usize::from(partition.is_some())
-            + usize::from(*heal);
-        if kinds != 1 {
-            let expected = "expected one of crash, restart, pause, resume, isolate, partition or heal = true";
-            return Err(self.error(entry.span(), format!("{kinds} kinds of fault in one entry: {expected}")));
-        }
-        if *one_way && partition.is_none() {
-            return Err(self.error(entry.span(), "`one_way` goes with a partition"));
-        }
-        let each = |names: &Names, make: fn(NodeId) -> Fault, repair: Option<fn(NodeId) -> Fault>| {
-            let nodes = self.resolve(names, world)?;
-            Ok(nodes.into_iter().map(|node| (make(node), repair.map(|repair| repair(node)))).collect())
-        };
-        let cut = |from: Vec<NodeId>, to: Vec<NodeId>| {
-            if let Some(both) = from.iter().find(|node| to.contains(node)) {
-                return Err(self.error(entry.span(), format!("{} is on both sides", world.name(*both))));
-            }
-            let partition = Partition { from, to, one_way: *one_way };
-            Ok(vec![(Fault::Partition(partition.clone()), Some(Fault::HealPartition(partition)))])
-        };
-        match (crash, restart, pause, resume, isolate, partition) {
-            (Some(names), ..) => each(names, Fault::Crash, Some(Fault::Restart)),
-            (_, Some(names), ..) => each(names, Fault::Restart, None),
-            (_, _, Some(names), ..) => each(names, Fault::Pause, Some(Fault::Resume)),
-            (_, _, _, Some(names), ..) => each(names, Fault::Resume, None),
-            (_, _, _, _, Some(names), _) => {
-                let inside = self.resolve(names, world)?;
-                let outside = world.ids().filter(|node| !inside.contains(node)).collect();
-                cut(inside, outside)
-            }
-            (.., Some([from, to])) => cut(self.resolve(from, world)?, self.resolve(to, world)?),
-            _ => Ok(vec![(Fault::Heal, None)]),
-        }
-    }
-
-    fn resolve<M: Value>(&self, names: &Names, world: &World<M>) -> Result<Vec<NodeId>> {
-        let mut found = Vec::new();
-        if names.get_ref().0.is_empty() {
-            return Err(self.error(names.span(), format!("no node is named: {}", nodes(world))));
-        }
-        for name in &names.get_ref().0 {
-            let of_role: Vec<NodeId> = world.role(name).collect();
-            match world.find(name) {
-                _ if !of_role.is_empty() => found.extend(of_role),
-                Some(node) => found.push(node),
-                None => {
-                    let problem = format!("there is no node `{name}`: {}", nodes(world));
-                    return Err(self.error(names.span(), problem));
-                }
-            }
-        }
-        Ok(found)
-    }
-
-    fn span(&self, text: &Spanned<String>) -> Result<Duration> {
-        crate::time::parse_span(text.get_ref()).map_err(|error| self.error(text.span(), error))
-    }
 }
 
-fn nodes<M: Value>(world: &World<M>) -> String {
+pub(super) fn nodes<M: Value>(world: &World<M>) -> String {
     let names: Vec<&str> = world.ids().map(|id| world.name(id)).collect();
     format!("the nodes are {}", names.join(", "))
 }
 
-fn read_text(path: &Path, what: &str) -> Result<String> {
+pub(super) fn read_text(path: &Path, what: &str) -> Result<String> {
     let bytes = fs::read(path).with_context(|| format!("{}: expected {what}", path.display()))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),

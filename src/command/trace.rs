@@ -66,9 +66,10 @@ fn line<M: Debug>(record: Record<'_, M>) -> Json {
         What::Fired { node, timer } => json!({"event": "fired", "node": node, "timer": format!("{timer:?}")}),
         What::Syncing { node, writes } => json!({"event": "syncing", "node": node, "writes": writes}),
         What::Synced { node } => json!({"event": "synced", "node": node}),
-        What::Fault { fault, lost_writes } => {
-            json!({"event": "fault", "fault": fault, "text": fault.to_string(), "lost_writes": lost_writes})
+        What::Fault { fault, lost_writes, lost_state } => {
+            json!({"event": "fault", "fault": fault, "text": fault.to_string(), "lost_writes": lost_writes, "lost_state": lost_state})
         }
+        What::Waits { node } => json!({"event": "waits", "node": node}),
         What::Noted { node, text } => json!({"event": "noted", "node": node, "text": text}),
         What::Invoked { client, operation, value } => {
             json!({"event": "invoked", "client": client, "operation": operation, "value": format!("{value:?}")})

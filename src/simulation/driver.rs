@@ -141,6 +141,9 @@ impl<M: Value> Simulation<M> {
         if let Some(node) = pending.node()
             && self.must_wait(node, &pending)
         {
+            if self.world.is_paused(node) {
+                self.record(What::Waits { node });
+            }
             let waiting = &mut self.agendas[node.index()].waiting;
             match pending {
                 // What the handler held back comes before what arrived since.

@@ -129,12 +129,14 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     pub fn apply(&mut self, fault: &Fault) {
         self.check_nodes(fault);
+        let mut lost_state = false;
         let event = match fault.clone() {
             Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
             Fault::Heal => Event::Heal(None),
             Fault::HealPartition(partition) => Event::Heal(Some(Partition::normalized(partition))),
             Fault::Crash(node) if self.world.is_up(node) => {
                 let (kept, torn) = self.draw_crash(node);
+                lost_state = !self.observers.is_empty() && self.world.has_state(node);
                 Event::Crash { node, kept, torn }
             }
             Fault::Restart(node) if !self.world.is_up(node) => Event::Restart(node),
@@ -146,7 +148,7 @@ impl<M: Value> Simulation<M> {
             Event::Crash { node, kept, .. } => self.world.storage(node).unsynced() - kept,
             _ => 0,
         };
-        self.record(What::Fault { fault, lost_writes });
+        self.record(What::Fault { fault, lost_writes, lost_state });
         if let Event::Crash { node, .. } = event {
             self.forget(node);
         }

@@ -1,0 +1,280 @@
+//! One scenario under one seed: what `run`, `sweep` and `replay` have in common.
+
+use super::faults::Faults;
+use super::scenario::Scenario;
+use super::trace::Trace;
+use crate::caught::caught;
+use crate::fault::{Fault, FaultPlan};
+use crate::impact::Impact;
+use crate::metrics::Metrics;
+use crate::model::Model;
+use crate::partition::Partition;
+use crate::process::Value;
+use crate::property::{Property, When};
+use crate::simulation::Simulation;
+use crate::time::Time;
+use crate::world::World;
+use anyhow::{Result, bail};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A run that is asked for, before the model is known.
+pub(super) struct Run<'a> {
+    pub(super) seed: u64,
+    /// Another plan than that of the scenario and the seed.
+    pub(super) plan: Option<&'a FaultPlan>,
+    /// Without digest, story and trace, as fast as it can.
+    pub(super) blind: bool,
+    pub(super) trace: Option<Trace>,
+}
+
+/// What a run came to.
+pub(super) struct Finished {
+    /// Empty after a blind run, and so is the story.
+    pub(super) digest: String,
+    pub(super) metrics: Metrics,
+    pub(super) impact: Impact,
+    /// The faults, written and drawn.
+    pub(super) plan: FaultPlan,
+    pub(super) checks: Vec<Checked>,
+    /// The written faults that touched nothing, and are not allowed to.
+    pub(super) inert: Vec<String>,
+    /// A drawing of the last exchanges before a violation.
+    pub(super) story: String,
+}
+
+/// One property, judged.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Checked {
+    pub(super) name: String,
+    pub(super) when: &'static str,
+    pub(super) verdict: &'static str,
+    /// Why it is violated, and when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    /// When it was known to be violated.
+    #[serde(skip)]
+    pub(super) at: Option<Time>,
+    /// Of a reachable property: whether this run got there.
+    #[serde(skip)]
+    pub(super) reached: bool,
+}
+
+impl Checked {
+    fn violated(name: &str, when: &'static str, reason: String, at: Time) -> Checked {
+        let (name, reason) = (name.to_string(), Some(reason));
+        Checked { name, when, verdict: "violated", reason, at: Some(at), reached: false }
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        self.verdict != "violated"
+    }
+}
+
+/// A simulation that is ready to run.
+struct Prepared<M: Value> {
+    sim: Simulation<M>,
+    properties: Vec<Property<'static, M>>,
+    faults: Faults,
+}
+
+fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
+    let parameters: M::Parameters = scenario.parameters()?;
+    let properties = chosen(model.properties(), scenario)?;
+    let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
+        // A model names the parameter first.
+        let name = problem.split_whitespace().next().unwrap_or_default();
+        scenario.setting_error(&["parameters", name], &problem)
+    })?;
+    scenario.check_placement(sim.world())?;
+    let faults = scenario.faults(sim.world(), seed)?;
+    Ok(Prepared { sim, properties, faults })
+}
+
+/// Whether `scenario` can be run with its model: the checks that it asks for, by name.
+pub(super) fn checks_of<M: Model>(
+    model: &M,
+    scenario: &Scenario,
+    seed: u64,
+) -> Result<Vec<(String, &'static str)>> {
+    let Prepared { properties, .. } = prepare(model, scenario, seed)?;
+    Ok(properties.iter().map(|property| (property.name.clone(), word(property.when))).collect())
+}
+
+impl Run<'_> {
+    /// Runs `scenario` with its model.
+    pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
+        let Prepared { mut sim, properties, faults: Faults { mut plan, written } } =
+            prepare(model, scenario, self.seed)?;
+        if let Some(given) = self.plan {
+            check_plan(given, sim.world())?;
+            plan = given.clone();
+        }
+        sim.schedule_plan(&plan);
+        let last_fault = plan.iter().map(|planned| planned.at).max().unwrap_or(Time::ZERO);
+        let end = Time::ZERO + scenario.content.duration;
+        if self.blind {
+            sim.detach_all();
+        }
+        let metrics = sim.observe(Metrics::default());
+        let impact = sim.observe(Impact::default());
+        let digest = (!self.blind).then(|| sim.observe_digest());
+        if let Some(trace) = &self.trace {
+            sim.observe(trace.clone());
+        }
+        let (checks, story) = judge(&mut sim, &properties, end, last_fault);
+        let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
+        let impact = sim.observer(impact).clone();
+        let planned =
+            |at: Time, fault: &Fault| plan.iter().any(|planned| planned.at == at && planned.fault == *fault);
+        let inert = written.into_iter().filter(|entry| {
+            let mut faults = entry.faults.iter().filter(|(at, fault)| planned(*at, fault)).peekable();
+            let judged = !entry.may_be_inert && faults.peek().is_some();
+            judged && !faults.any(|(at, fault)| impact.touched(*at, fault))
+        });
+        let inert: Vec<String> = inert.map(|entry| entry.label).collect();
+        Ok(Finished { digest, metrics: sim.observer(metrics).clone(), impact, plan, checks, inert, story })
+    }
+}
+
+impl Finished {
+    /// All checks, and that every written fault touched something, if that is violated.
+    pub(super) fn with_inert_faults(mut self) -> Finished {
+        // A run that ended early has a reason of its own why a fault touched nothing.
+        let panicked = self.checks.iter().any(|check| check.name == NO_PANIC);
+        if !self.inert.is_empty() && !panicked {
+            let reason = format!("{} touched nothing", self.inert.join("; "));
+            let at = self.plan.iter().map(|planned| planned.at).max().unwrap_or(Time::ZERO);
+            self.checks.push(Checked::violated(
+                "every written fault touches something",
+                "faults",
+                reason,
+                at,
+            ));
+        }
+        self
+    }
+
+    pub(super) fn all_hold(&self) -> bool {
+        self.checks.iter().all(Checked::holds)
+    }
+}
+
+const NO_PANIC: &str = "nothing panics";
+
+fn word(when: When) -> &'static str {
+    match when {
+        When::Always => "always",
+        When::EventuallyAfterHeal => "eventually",
+        When::Reachable => "reachable",
+    }
+}
+
+/// A plan that was stored somewhere names nodes that there are.
+fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
+    let count = world.ids().count();
+    for planned in plan.iter() {
+        let nodes = match &planned.fault {
+            Fault::Partition(Partition { from, to, .. })
+            | Fault::HealPartition(Partition { from, to, .. }) => {
+                if let Some(both) = from.iter().find(|node| to.contains(node)) {
+                    bail!("the plan has `{planned}`: {both} is on both sides");
+                }
+                [&from[..], &to[..]].concat()
+            }
+            Fault::Heal => Vec::new(),
+            Fault::Crash(node) | Fault::Restart(node) | Fault::Pause(node) | Fault::Resume(node) => {
+                vec![*node]
+            }
+        };
+        if let Some(node) = nodes.iter().find(|node| node.index() >= count) {
+            bail!("the plan has `{planned}`: there is no {node} among {count} nodes");
+        }
+    }
+    Ok(())
+}
+
+/// The properties that the scenario asks for; all of the model's unless it names some.
+fn chosen<M>(
+    properties: Vec<Property<'static, M>>,
+    scenario: &Scenario,
+) -> Result<Vec<Property<'static, M>>> {
+    let Some(names) = &scenario.content.checks else { return Ok(properties) };
+    for name in names {
+        if !properties.iter().any(|property| property.name == *name.get_ref()) {
+            let known: Vec<String> = properties.iter().map(|p| format!("\"{}\"", p.name)).collect();
+            let expected = format!("expected one of {}", known.join(", "));
+            return Err(
+                scenario.error(name.span(), format!("there is no check `{}`: {expected}", name.get_ref()))
+            );
+        }
+    }
+    let asked = |property: &Property<'_, M>| names.iter().any(|name| *name.get_ref() == property.name);
+    Ok(properties.into_iter().filter(asked).collect())
+}
+
+/// Runs to the end, and judges. What must always hold is asked after each event; what must hold eventually,
+/// after each event from the last fault or repair on, at `last_fault`, until it does. A violation does not
+/// end the run, so that its plots are whole; a panic does.
+fn judge<M: Value>(
+    sim: &mut Simulation<M>,
+    properties: &[Property<'static, M>],
+    end: Time,
+    last_fault: Time,
+) -> (Vec<Checked>, String) {
+    // When each property was first violated (always) or first held (the others).
+    let mut found: BTreeMap<usize, Time> = BTreeMap::new();
+    let mut story = String::new();
+    let ran = caught(|| {
+        let mut more = true;
+        while more {
+            more = sim.step_before(end);
+            for (index, property) in properties.iter().enumerate() {
+                let awaited = match property.when {
+                    When::Always => false,
+                    When::EventuallyAfterHeal if sim.now() < last_fault || !sim.world().is_whole() => {
+                        continue;
+                    }
+                    When::EventuallyAfterHeal | When::Reachable => true,
+                };
+                if !found.contains_key(&index) && property.holds(sim.world()) == awaited {
+                    found.insert(index, sim.now());
+                    if property.when == When::Always && story.is_empty() {
+                        story = sim.story();
+                    }
+                }
+            }
+        }
+        sim.run_for(end - sim.now());
+    });
+    let judged = |(index, property): (usize, &Property<'static, M>)| {
+        let at = found.get(&index);
+        let (holds, reason) = match property.when {
+            When::Always => (at.is_none(), at.map(|time| format!("first violated at {time}"))),
+            When::EventuallyAfterHeal => {
+                let never = || format!("at no moment from the last fault on, {last_fault} to {}", sim.now());
+                (at.is_some(), at.is_none().then(never))
+            }
+            // Of one run nobody can ask that it gets everywhere.
+            When::Reachable => (true, None),
+        };
+        let verdict = match holds {
+            true if property.when == When::Reachable && at.is_none() => "not reached",
+            true => "holds",
+            false => "violated",
+        };
+        let violated_at = (!holds).then(|| at.copied().unwrap_or(sim.now()));
+        let reached = property.when == When::Reachable && at.is_some();
+        let (name, when) = (property.name.clone(), word(property.when));
+        Checked { name, when, verdict, reason, at: violated_at, reached }
+    };
+    let mut checks: Vec<Checked> = properties.iter().enumerate().map(judged).collect();
+    if let Err(panic) = ran {
+        let reason = format!("{panic}, at {}", sim.now());
+        checks.push(Checked::violated(NO_PANIC, "always", reason, sim.now()));
+    }
+    if story.is_empty() && !checks.iter().all(Checked::holds) {
+        story = sim.story();
+    }
+    (checks, story)
+}
