@@ -19,7 +19,10 @@ fn main() {
         println!("M/M/1, load {load}");
         row("mean sojourn", measured.sojourn, 1.0 / (1.0 - load));
         row("mean number in the system", measured.number, load / (1.0 - load));
-        println!("  {:<32} {:>10.4}              {longest:>10.4}", "99th percentile of sojourn", measured.percentile_99);
+        println!(
+            "  {:<32} {:>10.4}              {longest:>10.4}",
+            "99th percentile of sojourn", measured.percentile_99
+        );
         row("share that stays longer", measured.longer, 0.01);
         row("five or more in the system", measured.five_or_more, load * load * load * load * load);
         row("rate x sojourn (Little)", measured.number, measured.rate.mean * measured.sojourn.mean);

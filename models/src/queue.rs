@@ -61,7 +61,9 @@
 //! (a durable broker syncs for each publication, so the latency of a sync bounds its throughput). Messages are
 //! handed out in the order in which the broker accepts them; one that comes back goes to the front. A consumer
 //! that dies is not noticed until it comes back under a new session: until then each visibility time-out
-//! costs the messages that are tried on it. Producers do not crash; one that a scenario crashes publishes no
+//! costs the messages that are tried on it. An acknowledgement that comes after the visibility time-out does
+//! not count (as in SQS, where it needs the last delivery's receipt), so under at least once a time-out
+//! shorter than the service starves the line. Producers do not crash; one that a scenario crashes publishes no
 //! more.
 
 mod broker;

@@ -70,7 +70,10 @@ const HELP: [(&str, &str); 15] = [
     ("service", "the distribution of the time that a consumer needs for a message"),
     ("prefetch", "how many unacknowledged messages a consumer holds, the one it serves included"),
     ("heartbeat_interval", "how often a consumer tells the broker that it is there"),
-    ("capacity", "how many messages the broker holds before it rejects, those in service included; 0: no bound"),
+    (
+        "capacity",
+        "how many messages the broker holds before it rejects, those in service included; 0: no bound",
+    ),
     ("guarantee", "how often a message may take effect: at_most_once, at_least_once or exactly_once"),
     ("durability", "what the broker keeps through a crash: volatile or durable; exactly_once needs durable"),
     ("confirm", "when a message is confirmed to its producer: accepted or processed"),
@@ -186,14 +189,14 @@ impl Model for Queue {
         Ok(sim)
     }
 
-    /// What is claimed depends on the guarantee, and that is the broker's.
+    /// What is claimed depends on the guarantee and on the broker.
     fn properties(&self) -> Vec<Property<'static, Message>> {
-        let options = |world: &World<Message>| world.each().next().map(|broker: &Broker| broker.options().clone());
-        let may_repeat = move |world: &World<Message>| {
-            options(world).is_none_or(|options| options.guarantee == Guarantee::AtLeastOnce)
+        let may_repeat = |world: &World<Message>| {
+            let mut producers = world.each::<Producer>();
+            producers.any(|producer| producer.options().guarantee == Guarantee::AtLeastOnce)
         };
-        let may_lose = move |world: &World<Message>| {
-            options(world).is_none_or(|options| {
+        let may_lose = |world: &World<Message>| {
+            world.each::<Broker>().map(Broker::options).any(|options| {
                 options.guarantee == Guarantee::AtMostOnce || options.durability == Durability::Volatile
             })
         };

@@ -76,7 +76,10 @@ mod tests {
         window.settle_below(5);
         window.settle_below(4);
         window.set(4, 'b');
-        assert_eq!((window.get(3), window.get(4), window.get(5)), (Known::Settled, Known::Settled, Known::New));
+        assert_eq!(
+            (window.get(3), window.get(4), window.get(5)),
+            (Known::Settled, Known::Settled, Known::New)
+        );
         assert!(window.met.is_empty());
     }
 }
