@@ -7,10 +7,10 @@ use netsplit::model::{Model, Setup};
 use netsplit::nemesis::{crashes, partitions, pauses};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
-use netsplit::time::Duration;
+use netsplit::time::{Duration, Time};
 use netsplit_models::queue::{
-    Broker, BrokerOptions, Cluster, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message,
-    MessageId, Parameters, Producer, Queue, add_cluster, lost, nothing_is_processed_twice,
+    Broker, Cluster, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, MessageId,
+    Parameters, Producer, Queue, add_cluster, lost, nothing_is_processed_twice,
 };
 use std::collections::BTreeSet;
 
@@ -175,6 +175,19 @@ fn a_late_copy_of_a_publication_is_refused_by_a_broker_that_has_forgotten_it() {
     assert_eq!(times(&sim, &queue), [1; 4]);
 }
 
+/// The history that a session is for.
+#[test]
+fn a_late_copy_of_a_delivery_is_refused_by_a_consumer_that_has_forgotten_it() {
+    let (mut sim, queue) = stage(&slow(Guarantee::AtMostOnce));
+    // The broker's first message to a consumer is a delivery.
+    sim.edit(Edit::duplicate("n0>n1#1", seconds(2)).of_kind("Deliver"));
+    sim.run_for(seconds(1));
+    sim.crash(queue.consumers[0]);
+    sim.restart(queue.consumers[0]);
+    sim.run_for(seconds(20));
+    assert_eq!(times(&sim, &queue), [1; 4]);
+}
+
 #[test]
 fn a_message_that_is_published_again_is_one_message_only_exactly_once() {
     for (guarantee, copies) in [(Guarantee::AtLeastOnce, 2), (Guarantee::ExactlyOnce, 1)] {
@@ -203,45 +216,20 @@ fn a_full_broker_rejects_and_the_producer_knows_that_it_failed() {
 
 /// How long a fast and a slow consumer together need for twenty messages.
 fn time_of_two_consumers(prefetch: usize) -> Duration {
+    let arrivals = constant(milliseconds(1));
+    let visibility_timeout = seconds(1000);
+    let parameters =
+        Parameters { prefetch, messages: 20, arrivals, visibility_timeout, ..slow(Guarantee::AtLeastOnce) };
     let mut sim = Simulation::new(7);
     sim.set_delay(milliseconds(1));
-    let parameters = Parameters { prefetch, messages: 20, ..slow(Guarantee::AtLeastOnce) };
-    let broker = sim.add(
-        "broker",
-        Broker::new(BrokerOptions {
-            guarantee: Guarantee::AtLeastOnce,
-            durability: Durability::Volatile,
-            confirm: Confirm::Accepted,
-            capacity: 0,
-            prefetch,
-            visibility_timeout: seconds(1000),
-        }),
-    );
-    for service in [10, 1000] {
-        sim.add(
-            "consumer",
-            Consumer::new(
-                broker.id(),
-                ConsumerOptions {
-                    service: constant(milliseconds(service)),
-                    heartbeat_interval: seconds(1000),
-                    guarantee: Guarantee::AtLeastOnce,
-                    audit: true,
-                },
-            ),
-        );
+    let broker = sim.add("broker", Broker::new(parameters.broker())).id();
+    for service in [milliseconds(10), milliseconds(1000)] {
+        let options = ConsumerOptions { service: constant(service), ..parameters.consumer() };
+        sim.add("consumer", Consumer::new(broker, options));
     }
-    let other = stage(&parameters).0;
-    let producer = other.world().each::<Producer>().next().expect("a producer").options().clone();
-    sim.add(
-        "producer",
-        Producer::new(
-            broker.id(),
-            netsplit_models::queue::ProducerOptions { arrivals: constant(milliseconds(1)), ..producer },
-        ),
-    );
+    sim.add("producer", Producer::new(broker, parameters.producer()));
     sim.run_until(|world| world.each::<Consumer>().flat_map(Consumer::processed).count() == 20);
-    sim.now() - netsplit::time::Time::ZERO
+    sim.now() - Time::ZERO
 }
 
 #[test]
@@ -287,13 +275,19 @@ fn swept(guarantee: Guarantee, durability: Durability) -> Parameters {
     }
 }
 
+/// Some messages are lost, some are copied, and some copies come so late that the receiver has crashed since.
+fn trouble(sim: &mut Simulation<Message>) {
+    sim.set_delay(exponential(milliseconds(8)));
+    sim.set_loss(0.05);
+    sim.set_duplication(0.1);
+}
+
 /// A bad network and bad nodes, for 200 ms; messages are lost and duplicated after that, too.
 fn sweep<'a>(guarantee: Guarantee, durability: Durability) -> netsplit::check::Check<'a, Message> {
     let parameters = swept(guarantee, durability);
     netsplit::check(move |seed| {
         let mut sim = Queue.simulation(&parameters, &Setup::default(), seed).expect("in range");
-        sim.set_loss(0.05);
-        sim.set_duplication(0.05);
+        trouble(&mut sim);
         sim
     })
     .seeds(0..1_000)
@@ -352,6 +346,32 @@ fn exactly_once_processes_every_confirmed_message_once_whatever_happens() {
             world.each::<Consumer>().any(|consumer| consumer.recognised() > 0)
         })
         .run();
+}
+
+/// Exactly once takes all three. A producer that does not keep its numbers when it repeats, or a consumer that
+/// does not read them from its log at a restart, is as good as none of them.
+#[test]
+fn a_sweep_catches_a_part_that_forgets_its_numbers() {
+    let caught = |producers: Guarantee, consumers: Guarantee| {
+        let report = netsplit::check(move |seed| {
+            let of = |guarantee| swept(guarantee, Durability::Durable);
+            let mut sim = Simulation::new(seed);
+            trouble(&mut sim);
+            let broker = sim.add("broker", Broker::new(of(Guarantee::ExactlyOnce).broker())).id();
+            sim.add_group("consumer", 2, |_, _| Consumer::new(broker, of(consumers).consumer()));
+            sim.add_clients("producer", 2, |_, _| Producer::new(broker, of(producers).producer()));
+            sim
+        })
+        .seeds(0..100)
+        .faults(crashes().until(milliseconds(200)))
+        .always("no message is processed twice", nothing_is_processed_twice)
+        .report();
+        report.violation.map(|violation| violation.property)
+    };
+    let twice = Some("no message is processed twice".to_string());
+    assert_eq!(caught(Guarantee::ExactlyOnce, Guarantee::ExactlyOnce), None);
+    assert_eq!(caught(Guarantee::AtLeastOnce, Guarantee::ExactlyOnce), twice);
+    assert_eq!(caught(Guarantee::ExactlyOnce, Guarantee::AtLeastOnce), twice);
 }
 
 // ---- The model ----

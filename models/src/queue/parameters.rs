@@ -82,6 +82,24 @@ const HELP: [(&str, &str); 15] = [
 ];
 
 impl Parameters {
+    /// How the broker works.
+    pub fn broker(&self) -> BrokerOptions {
+        let &Parameters { guarantee, durability, confirm, capacity, prefetch, visibility_timeout, .. } = self;
+        BrokerOptions { guarantee, durability, confirm, capacity, prefetch, visibility_timeout }
+    }
+
+    /// How each consumer works.
+    pub fn consumer(&self) -> ConsumerOptions {
+        let &Parameters { heartbeat_interval, guarantee, audit, .. } = self;
+        ConsumerOptions { service: self.service.clone(), heartbeat_interval, guarantee, audit }
+    }
+
+    /// How each producer works.
+    pub fn producer(&self) -> ProducerOptions {
+        let &Parameters { messages, publish_timeout: timeout, retries, guarantee, audit, .. } = self;
+        ProducerOptions { arrivals: self.arrivals.clone(), messages, timeout, retries, guarantee, audit }
+    }
+
     fn validate(&self) -> Result<(), String> {
         for (name, count) in [("producers", self.producers), ("consumers", self.consumers)] {
             if !(1..=1000).contains(&count) {
@@ -124,32 +142,8 @@ pub struct Cluster {
 /// Adds a broker, its consumers and its producers to `sim`, in this order: in an empty simulation the broker
 /// is n0 and the consumers are n1, n2, ...
 pub fn add_cluster(sim: &mut Simulation<Message>, parameters: &Parameters) -> Cluster {
-    let Parameters { guarantee, durability, confirm, audit, .. } = *parameters;
-    let broker = sim.add(
-        "broker",
-        Broker::new(BrokerOptions {
-            guarantee,
-            durability,
-            confirm,
-            capacity: parameters.capacity,
-            prefetch: parameters.prefetch,
-            visibility_timeout: parameters.visibility_timeout,
-        }),
-    );
-    let consumer = ConsumerOptions {
-        service: parameters.service.clone(),
-        heartbeat_interval: parameters.heartbeat_interval,
-        guarantee,
-        audit,
-    };
-    let producer = ProducerOptions {
-        arrivals: parameters.arrivals.clone(),
-        messages: parameters.messages,
-        timeout: parameters.publish_timeout,
-        retries: parameters.retries,
-        guarantee,
-        audit,
-    };
+    let (consumer, producer) = (parameters.consumer(), parameters.producer());
+    let broker = sim.add("broker", Broker::new(parameters.broker()));
     let consumers =
         sim.add_group("consumer", parameters.consumers, |_, _| Consumer::new(broker.id(), consumer.clone()));
     let producers = sim
