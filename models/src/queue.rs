@@ -56,6 +56,9 @@
 //! keeps nothing through a crash but its incarnation, and confirmed messages are lost. Exactly once needs a
 //! durable broker.
 //!
+//! No process reads a clock, so exhaustive search applies: of one message and few timers and crashes, for the
+//! states multiply.
+//!
 //! It leaves out: priorities, time to live, dead letters for what no consumer can process, negative
 //! acknowledgement, topics and routing, replication of the broker, the truncation of its log, and group commit
 //! (a durable broker syncs for each publication, so the latency of a sync bounds its throughput). Messages are
