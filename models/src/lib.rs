@@ -2,6 +2,7 @@
 
 pub mod multi_paxos;
 pub mod paxos;
+pub mod queue;
 pub mod two_phase;
 pub mod two_phase_commit;
 
@@ -9,7 +10,11 @@ use netsplit::command::Models;
 
 /// All models, for the command.
 pub fn all() -> Models {
-    Models::default().with(two_phase_commit::TwoPhaseCommit).with(paxos::Paxos).with(multi_paxos::MultiPaxos)
+    Models::default()
+        .with(two_phase_commit::TwoPhaseCommit)
+        .with(paxos::Paxos)
+        .with(multi_paxos::MultiPaxos)
+        .with(queue::Queue)
 }
 
 /// The README's programs compile.
