@@ -7,7 +7,6 @@
 
 use super::{Confirm, Durability, Guarantee, Known, Message, MessageId, Tag, Window};
 use netsplit::prelude::*;
-use netsplit::process::Ghost;
 use netsplit::storage::StorageError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -89,8 +88,8 @@ pub struct Broker {
     consumers: BTreeMap<NodeId, Subscription>,
     last_served: Option<NodeId>,
     publications: BTreeMap<NodeId, Window<u64, Verdict>>,
-    repeated: Ghost<u64>,
-    dropped: Ghost<u64>,
+    repeated: u64,
+    dropped: u64,
 }
 
 impl Broker {
@@ -105,8 +104,8 @@ impl Broker {
             consumers: BTreeMap::new(),
             last_served: None,
             publications: BTreeMap::new(),
-            repeated: Ghost(0),
-            dropped: Ghost(0),
+            repeated: 0,
+            dropped: 0,
         }
     }
 
@@ -127,12 +126,12 @@ impl Broker {
 
     /// How often since its start it has handed a message out again, or put it in line again for that.
     pub fn repeated(&self) -> u64 {
-        self.repeated.0
+        self.repeated
     }
 
     /// How many messages it has given up since its start: handed out at most once, and not acknowledged.
     pub fn dropped(&self) -> u64 {
-        self.dropped.0
+        self.dropped
     }
 
     fn is_full(&self) -> bool {
@@ -192,7 +191,7 @@ impl Broker {
         let unacknowledged = tags.iter().copied().collect();
         self.consumers.insert(consumer, Subscription { session, unacknowledged });
         if self.options.guarantee == Guarantee::ExactlyOnce {
-            self.repeated.0 += tags.len() as u64;
+            self.repeated += tags.len() as u64;
             self.deliver(tags, ctx);
         } else {
             for tag in tags.into_iter().rev() {
@@ -221,9 +220,9 @@ impl Broker {
     fn take_back(&mut self, tag: Tag, ctx: &mut Context<Self>) {
         let Some(Delivery { item, .. }) = self.release(tag, ctx) else { return };
         match self.options.guarantee {
-            Guarantee::AtMostOnce => self.dropped.0 += 1,
+            Guarantee::AtMostOnce => self.dropped += 1,
             Guarantee::AtLeastOnce | Guarantee::ExactlyOnce => {
-                self.repeated.0 += 1;
+                self.repeated += 1;
                 self.line.push_front(item);
             }
         }
@@ -351,7 +350,7 @@ impl Process for Broker {
     /// Enabled while the delivery is not acknowledged.
     fn on_timer(&mut self, VisibilityOver(tag): VisibilityOver, ctx: &mut Context<Self>) {
         if self.options.guarantee == Guarantee::ExactlyOnce {
-            self.repeated.0 += 1;
+            self.repeated += 1;
             self.deliver(vec![tag], ctx);
         } else {
             self.take_back(tag, ctx);

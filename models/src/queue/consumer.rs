@@ -6,7 +6,6 @@
 use super::{Guarantee, Known, Message, MessageId, Tag, Window};
 use netsplit::distribution::Distribution;
 use netsplit::prelude::*;
-use netsplit::process::Ghost;
 use netsplit::storage::StorageError;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -50,7 +49,7 @@ enum Stage {
 }
 
 /// The effects in a consumer's log, counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Effects {
     times: BTreeMap<MessageId, u64>,
     /// The last one; none if the log has just been read.
@@ -71,7 +70,7 @@ pub struct Consumer {
     deliveries: Window<Tag, Stage>,
     /// What it has been handed; the first is served.
     in_hand: VecDeque<(Tag, MessageId)>,
-    effects: Ghost<Effects>,
+    effects: Effects,
 }
 
 impl Consumer {
@@ -83,7 +82,7 @@ impl Consumer {
             session: 0,
             deliveries: Window::default(),
             in_hand: VecDeque::new(),
-            effects: Ghost::default(),
+            effects: Effects::default(),
         }
     }
 
@@ -94,22 +93,22 @@ impl Consumer {
 
     /// How often this message has taken effect here.
     pub fn times_processed(&self, id: MessageId) -> u64 {
-        self.effects.0.times.get(&id).copied().unwrap_or(0)
+        self.effects.times.get(&id).copied().unwrap_or(0)
     }
 
     /// What has taken effect here, and how often.
     pub fn processed(&self) -> impl Iterator<Item = (MessageId, u64)> {
-        self.effects.0.times.iter().map(|(&id, &times)| (id, times))
+        self.effects.times.iter().map(|(&id, &times)| (id, times))
     }
 
     /// The last message that took effect here; none since a restart.
     pub fn last_processed(&self) -> Option<MessageId> {
-        self.effects.0.last
+        self.effects.last
     }
 
     /// How many deliveries it has known as repetitions of processed ones.
     pub fn recognised(&self) -> u64 {
-        self.effects.0.recognised
+        self.effects.recognised
     }
 
     /// Enabled in the session that the delivery is meant for. A repetition of what is processed is
@@ -125,7 +124,7 @@ impl Consumer {
             }
             Known::Met(Stage::InHand) => {}
             Known::Met(Stage::Processed) | Known::Settled => {
-                self.effects.0.recognised += 1;
+                self.effects.recognised += 1;
                 ctx.send(self.broker, Message::Acknowledge(tag));
             }
         }
@@ -146,7 +145,7 @@ impl Consumer {
         self.deliveries.set(tag, Stage::Processed);
         if self.options.audit || self.options.guarantee == Guarantee::ExactlyOnce {
             ctx.append(&Effect { tag, id });
-            self.effects.0.enter(id);
+            self.effects.enter(id);
             ctx.sync();
         }
         ctx.send(self.broker, Message::Acknowledge(tag));
@@ -198,12 +197,12 @@ impl Process for Consumer {
         let effects: Vec<Result<Effect, StorageError>> = ctx.log().collect();
         // An effect that a crash has torn was never acknowledged.
         for Effect { tag, id } in effects.into_iter().flatten() {
-            self.effects.0.enter(id);
+            self.effects.enter(id);
             if self.options.guarantee == Guarantee::ExactlyOnce {
                 self.deliveries.set(tag, Stage::Processed);
             }
         }
-        self.effects.0.last = None;
+        self.effects.last = None;
         ctx.write(SESSION, &self.session);
         ctx.sync();
         self.subscribe(ctx);

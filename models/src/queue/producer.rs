@@ -6,7 +6,7 @@
 use super::{Guarantee, Message, MessageId};
 use netsplit::distribution::Distribution;
 use netsplit::prelude::*;
-use netsplit::process::{Ghost, Outcome};
+use netsplit::process::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub struct Producer {
     incarnation: u64,
     open: BTreeMap<u64, Open>,
     open_numbers: BTreeSet<u64>,
-    confirmed: Ghost<BTreeSet<u64>>,
+    confirmed: BTreeSet<u64>,
 }
 
 impl Producer {
@@ -69,7 +69,7 @@ impl Producer {
             incarnation: 0,
             open: BTreeMap::new(),
             open_numbers: BTreeSet::new(),
-            confirmed: Ghost(BTreeSet::new()),
+            confirmed: BTreeSet::new(),
         }
     }
 
@@ -85,7 +85,7 @@ impl Producer {
 
     /// The messages that were confirmed to it in time, by their numbers, if it keeps them.
     pub fn confirmed(&self) -> impl DoubleEndedIterator<Item = &u64> {
-        self.confirmed.0.iter()
+        self.confirmed.iter()
     }
 
     /// Whether it has published all its messages and waits for none.
@@ -122,7 +122,7 @@ impl Producer {
         self.open_numbers.remove(&open.number);
         ctx.cancel_timer(&ProducerTimer::TimeOut(sequence));
         if outcome == Outcome::Ok && self.options.audit {
-            self.confirmed.0.insert(sequence);
+            self.confirmed.insert(sequence);
         }
         ctx.respond(sequence, outcome, ());
     }
