@@ -1,10 +1,10 @@
 //! Regions and the time between them, from a measured matrix or from a graph of cables.
 
 use crate::distribution::{Distribution, constant};
+#[cfg(feature = "graph")]
 use crate::time::nanoseconds_of;
-use petgraph::Undirected;
-use petgraph::algo::dijkstra;
-use petgraph::graph::Graph;
+#[cfg(feature = "graph")]
+use petgraph::{Undirected, algo::dijkstra, graph::Graph};
 use std::fmt;
 use std::time::Duration;
 
@@ -90,6 +90,7 @@ impl Topology {
     ///
     /// # Errors
     /// If two regions are not joined, naming them.
+    #[cfg(feature = "graph")]
     pub fn from_graph(graph: &Graph<String, Duration, Undirected>) -> Result<Topology, TopologyError> {
         let mut one_way = Vec::new();
         for from in graph.node_indices() {
@@ -180,6 +181,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "graph")]
     #[test]
     fn a_graph_gives_the_shortest_way() {
         let mut graph = Graph::new_undirected();
