@@ -26,7 +26,7 @@ mod workload;
 pub use options::{Arrivals, Backoff, ClientOptions};
 pub use workload::{Draws, KeyValueOperation, KeyValueOptions, KeyValueWorkload, Keys, Same, Workload};
 
-use crate::node::NodeId;
+use crate::node::{NodeId, Nodes};
 use crate::process::{Context, Outcome, Process, Value};
 use options::Burst;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -145,7 +145,7 @@ where
     /// # Panics
     /// If there are no servers, or the options are not valid.
     #[track_caller]
-    pub fn new(protocol: P, servers: Vec<NodeId>, options: ClientOptions) -> Self {
+    pub fn new(protocol: P, servers: impl Nodes, options: ClientOptions) -> Self {
         Client::with_workload(protocol, Same::default(), servers, options)
     }
 }
@@ -156,7 +156,8 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
     /// # Panics
     /// If there are no servers, or the options are not valid.
     #[track_caller]
-    pub fn with_workload(protocol: P, workload: W, servers: Vec<NodeId>, options: ClientOptions) -> Self {
+    pub fn with_workload(protocol: P, workload: W, servers: impl Nodes, options: ClientOptions) -> Self {
+        let servers = servers.ids();
         assert!(!servers.is_empty(), "a client needs a server");
         if let Err(error) = options.validate() {
             panic!("a client cannot work like this: {error}");

@@ -30,7 +30,8 @@ pub fn partitions() -> Nemesis {
     Nemesis::of(Kind::Partitions)
 }
 
-/// Crashes one node at a time and restarts it.
+/// Crashes a node and restarts it, then another one. Two such nemeses may choose the same node; what has
+/// nothing to do then does nothing.
 pub fn crashes() -> Nemesis {
     Nemesis::of(Kind::Crashes)
 }

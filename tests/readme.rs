@@ -27,7 +27,6 @@ fn paxos_never_chooses_two_values() {
 fn two_phase_commit_is_consistent_in_every_order_of_events() {
     let explored = netsplit::explore(|seed| two_phase::cluster(2, seed))
         .drops(2)
-        .crashes(0)
         .always("nobody commits where another aborts", two_phase::consistent)
         .run();
     explored.assert_holds();

@@ -252,7 +252,10 @@ fn judge<M: Value>(
         let (holds, reason) = match property.when {
             When::Always => (at.is_none(), at.map(|time| format!("first violated at {time}"))),
             When::EventuallyAfterHeal => {
-                let never = || format!("at no moment from the last fault on, {last_fault} to {}", sim.now());
+                let never = || match sim.world().is_whole() {
+                    true => format!("at no moment from the last fault on, {last_fault} to {}", sim.now()),
+                    false => "not everything is repaired by the end".to_string(),
+                };
                 (at.is_some(), at.is_none().then(never))
             }
             // Of one run nobody can ask that it gets everywhere.
