@@ -87,6 +87,8 @@
 //!   an appended entry may be torn. A restart runs `on_restart` on a clone of the process as it was added.
 //! - A paused node handles nothing; what comes for it waits and is handled first, in order, at resume.
 //! - A timer is its value: setting an equal one replaces it.
+//! - A node with a processing time is busy for that long with each message before it handles it; what comes
+//!   for it meanwhile stands in line.
 //! - Under exhaustive search there is no time: `ctx.now()` panics and says so, `ctx.choose` takes every
 //!   value, and random spans are their mean, since every order is tried anyway.
 //!

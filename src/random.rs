@@ -23,9 +23,11 @@ pub(crate) enum Domain {
     Crash,
     /// A client's draws: address is the node, and operation, attempt and count of draws.
     Client,
+    /// How long a message occupies its node: address is the node and its count of messages.
+    Processing,
 }
 
-const DOMAINS: usize = 6;
+const DOMAINS: usize = 7;
 
 /// The random numbers of one run.
 #[derive(Clone, Debug)]

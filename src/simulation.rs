@@ -19,7 +19,7 @@ use crate::scheduler::{self, Scheduler};
 use crate::story::Story;
 use crate::time::{Time, milliseconds};
 use crate::world::World;
-use driver::Pending;
+use driver::{Delivery, Pending};
 use observers::AnyObserver;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Index;
@@ -60,6 +60,10 @@ struct Agenda<M> {
     /// Events that came while the node was paused or waited for a sync, oldest first.
     waiting: VecDeque<Pending<M>>,
     counters: Counters,
+    /// How long a message occupies the node, and the one that does.
+    processing: Option<Distribution>,
+    in_process: Option<Delivery<M>>,
+    processed: u64,
     draws: u64,
     syncs: u64,
     crashes: u64,
@@ -72,6 +76,9 @@ impl<M> Agenda<M> {
             awaited: None,
             waiting: VecDeque::new(),
             counters: Counters::default(),
+            processing: None,
+            in_process: None,
+            processed: 0,
             draws: 0,
             syncs: 0,
             crashes: 0,
@@ -249,6 +256,20 @@ impl<M: Value> Simulation<M> {
     /// How long a sync takes. One millisecond unless set.
     pub fn set_sync_latency(&mut self, latency: impl Into<Distribution>) {
         self.sync_latency = latency.into();
+    }
+
+    /// Lets each message occupy its node for a span before it is handled. Meanwhile whatever else comes for
+    /// the node waits in line, so that load shows as latency. No time unless set.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn set_processing_time(&mut self, nodes: impl Nodes, time: impl Into<Distribution>) {
+        let time = time.into();
+        for id in nodes.ids() {
+            self.expect(id);
+            self.agendas[id.index()].processing = Some(time.clone());
+        }
     }
 
     // ---- Messages ----

@@ -12,8 +12,10 @@ use crate::time::Time;
 use crate::world::Event;
 use std::time::Duration;
 
-/// How many events may happen at one instant before the run is taken for one that never ends.
+/// How many events may happen at one instant, beside some for each node, before the run is taken for one that
+/// never ends.
 const AT_ONCE_LIMIT: u64 = 1_000_000;
+const AT_ONCE_LIMIT_PER_NODE: u64 = 100;
 
 /// A message under way.
 #[derive(Debug)]
@@ -36,18 +38,19 @@ pub(super) enum Pending<M> {
         slot: usize,
     },
     Synced(NodeId),
+    /// The message that the node is busy with is handled.
+    Processed(NodeId),
     Fault(Fault),
 }
 
 impl<M> Pending<M> {
-    /// The node it is for; a fault is for none.
+    /// The node that must be ready for it; a message arrives and a fault happens whether a node is or not.
     pub(super) fn node(&self) -> Option<NodeId> {
         match self {
-            Pending::Start(node) | Pending::Fire { node, .. } | Pending::Synced(node) => Some(*node),
-            Pending::Arrive(Delivery { address, .. }) | Pending::Handle(Delivery { address, .. }) => {
-                Some(address.to)
-            }
-            Pending::Fault(_) => None,
+            Pending::Start(node) | Pending::Fire { node, .. } => Some(*node),
+            Pending::Synced(node) | Pending::Processed(node) => Some(*node),
+            Pending::Handle(delivery) => Some(delivery.address.to),
+            Pending::Arrive(_) | Pending::Fault(_) => None,
         }
     }
 }
@@ -121,8 +124,9 @@ impl<M: Value> Simulation<M> {
         };
         self.at_once += 1;
         assert!(
-            self.at_once <= AT_ONCE_LIMIT,
-            "a million events at {}: time stands still; pending: {}",
+            self.at_once <= AT_ONCE_LIMIT + AT_ONCE_LIMIT_PER_NODE * self.agendas.len() as u64,
+            "{} events at {}: time stands still; pending: {}",
+            self.at_once,
             self.now,
             self.pending()
         );
@@ -131,13 +135,6 @@ impl<M: Value> Simulation<M> {
     }
 
     fn happen(&mut self, pending: Pending<M>) {
-        let pending = match pending {
-            Pending::Arrive(delivery) => match self.arrive(delivery) {
-                Some(delivery) => Pending::Handle(delivery),
-                None => return,
-            },
-            other => other,
-        };
         if let Some(node) = pending.node()
             && self.must_wait(node, &pending)
         {
@@ -147,7 +144,7 @@ impl<M: Value> Simulation<M> {
             let waiting = &mut self.agendas[node.index()].waiting;
             match pending {
                 // What the handler held back comes before what arrived since.
-                Pending::Synced(_) => waiting.push_front(pending),
+                Pending::Synced(_) | Pending::Processed(_) => waiting.push_front(pending),
                 _ => waiting.push_back(pending),
             }
             return;
@@ -158,10 +155,26 @@ impl<M: Value> Simulation<M> {
                 self.record(What::Started { node });
                 self.transition(Event::Start(node));
             }
-            Pending::Arrive(_) => {}
-            Pending::Handle(Delivery { address, copy, message }) => {
-                self.record(What::Delivered { address, copy, message: &message });
-                self.transition(Event::Deliver { from: address.from, to: address.to, message });
+            Pending::Arrive(delivery) => {
+                if let Some(delivery) = self.arrive(delivery) {
+                    self.happen(Pending::Handle(delivery));
+                }
+            }
+            Pending::Handle(delivery) => match self.processing_time(delivery.address.to) {
+                Some(span) => {
+                    let node = delivery.address.to;
+                    let handle = self.scheduler.schedule(self.now + span, Pending::Processed(node));
+                    let agenda = &mut self.agendas[node.index()];
+                    (agenda.in_process, agenda.awaited) = (Some(delivery), Some(handle));
+                }
+                None => self.deliver(delivery),
+            },
+            Pending::Processed(node) => {
+                let agenda = &mut self.agendas[node.index()];
+                agenda.awaited = None;
+                let delivery = agenda.in_process.take().expect("a message is in process");
+                self.deliver(delivery);
+                self.wake(node);
             }
             Pending::Fire { node, slot } => {
                 self.agendas[node.index()].timers[slot] = None;
@@ -179,6 +192,20 @@ impl<M: Value> Simulation<M> {
         }
     }
 
+    fn deliver(&mut self, Delivery { address, copy, message }: Delivery<M>) {
+        self.record(What::Delivered { address, copy, message: &message });
+        self.transition(Event::Deliver { from: address.from, to: address.to, message });
+    }
+
+    /// How long the next message occupies its node before it is handled.
+    fn processing_time(&mut self, node: NodeId) -> Option<Duration> {
+        let agenda = &mut self.agendas[node.index()];
+        let distribution = agenda.processing.as_ref()?;
+        agenda.processed += 1;
+        let place = self.world.key(node).place();
+        Some(distribution.sample(self.random.at(Domain::Processing, place, agenda.processed)[0]))
+    }
+
     /// A message passes no partition and reaches no node that is down.
     fn arrive(&mut self, delivery: Delivery<M>) -> Option<Delivery<M>> {
         let Delivery { address, copy, ref message } = delivery;
@@ -193,11 +220,11 @@ impl<M: Value> Simulation<M> {
         None
     }
 
-    /// Whether a node is not ready for what is pending: it is paused, or waits for a sync.
+    /// Whether a node is not ready for what is pending: it is paused, waits for a sync, or is busy.
     fn must_wait(&self, node: NodeId, pending: &Pending<M>) -> bool {
         match pending {
-            Pending::Synced(_) => self.world.is_paused(node),
-            _ => !self.world.is_ready(node),
+            Pending::Synced(_) | Pending::Processed(_) => self.world.is_paused(node),
+            _ => !self.world.is_ready(node) || self.agendas[node.index()].in_process.is_some(),
         }
     }
 
@@ -324,8 +351,8 @@ impl<M: Value> Simulation<M> {
     /// What has waited for `node` is due now, before anything else.
     pub(super) fn wake(&mut self, node: NodeId) {
         let waiting = &mut self.agendas[node.index()].waiting;
-        let synced = matches!(waiting.front(), Some(Pending::Synced(_)));
-        if self.world.is_ready(node) || synced && !self.world.is_paused(node) {
+        let resumes = matches!(waiting.front(), Some(Pending::Synced(_) | Pending::Processed(_)));
+        if self.world.is_ready(node) || resumes && !self.world.is_paused(node) {
             // Before what came for this node since, and after what other nodes have ready.
             let of_node = |pending: &Pending<M>| pending.node() == Some(node);
             let place = self.ready.iter().position(of_node).unwrap_or(self.ready.len());

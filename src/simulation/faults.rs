@@ -185,14 +185,15 @@ impl<M: Value> Simulation<M> {
 
     /// A crash cancels the node's timers and its sync; what waited for it is lost with it.
     fn forget(&mut self, node: NodeId) {
-        let Agenda { timers, awaited, waiting, .. } = &mut self.agendas[node.index()];
+        let Agenda { timers, awaited, in_process, waiting, .. } = &mut self.agendas[node.index()];
         for handle in timers.drain(..).flatten().chain(awaited.take()) {
             self.scheduler.cancel(handle);
         }
         let of_node = |pending: &Pending<M>| pending.node() == Some(node);
         let (own, others): (VecDeque<_>, _) = self.ready.drain(..).partition(of_node);
         self.ready = others;
-        let lost: Vec<Pending<M>> = waiting.drain(..).chain(own).collect();
+        let in_process = in_process.take().map(Pending::Handle);
+        let lost: Vec<Pending<M>> = in_process.into_iter().chain(waiting.drain(..)).chain(own).collect();
         for pending in lost {
             if let Pending::Handle(Delivery { address, copy, message }) = pending {
                 self.record(What::Dropped { address, copy, message: &message, reason: DropReason::Crash });
