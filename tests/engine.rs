@@ -1,6 +1,5 @@
 //! Timers, storage, pauses and edits: the meaning of a run, one rule at a time.
 
-use netsplit::distribution::exponential;
 use netsplit::fault::{Edit, Fault};
 use netsplit::metrics::Metrics;
 use netsplit::partition::Partition;
@@ -292,83 +291,6 @@ fn a_partition_does_not_cut_what_has_arrived_and_waits() {
     sim.resume(node);
     sim.run();
     assert_eq!(sim.received(client), [Message::Stored(1)]);
-}
-
-#[test]
-fn messages_stand_in_line_at_a_node_that_needs_time_for_each() {
-    let (mut sim, node, client) = stage(1);
-    sim.set_processing_time(node, milliseconds(10));
-    for timer in 1..=3 {
-        sim.send(client, node, Message::Set(timer, 0));
-    }
-    sim.run_for(milliseconds(5));
-    assert!(sim[node].fired.is_empty());
-    sim.run();
-    // The first two timers are due while later messages are in line before them.
-    assert_eq!(sim[node].fired, [(1, at(30)), (2, at(30)), (3, at(30))]);
-}
-
-#[test]
-fn a_message_in_process_waits_for_the_end_of_a_pause_and_does_not_survive_a_crash() {
-    let (mut sim, node, client) = stage(1);
-    let seen = sim.observe(Arrivals::default());
-    sim.set_processing_time(node, milliseconds(10));
-    sim.send(client, node, Message::Set(1, 0));
-    sim.run_for(milliseconds(5));
-    sim.pause(node);
-    sim.run_for(milliseconds(15));
-    sim.resume(node);
-    sim.run();
-    assert_eq!(sim[node].fired, [(1, at(20))]);
-
-    sim.send(client, node, Message::Set(2, 0));
-    sim.run_for(milliseconds(5));
-    sim.crash(node);
-    sim.restart(node);
-    sim.run();
-    assert_eq!(sim.observer(seen).1, [DropReason::Crash]);
-}
-
-/// One server whose processing time is exponential, and arrivals at half its rate: an M/M/1 queue.
-#[test]
-fn processing_time_makes_a_queue_as_theory_has_it() {
-    let (mut sim, node, client) = stage(1);
-    sim.detach_all();
-    sim.set_processing_time(node, exponential(milliseconds(1)));
-    let seen = sim.observe(Sojourns::default());
-    let arrivals = exponential(milliseconds(2));
-    let random = |number: u64| netsplit::fingerprint::fingerprint(&("arrivals", number)) as u64;
-    for number in 0..100_000 {
-        sim.send(client, node, Message::Cancel(0));
-        sim.run_for(arrivals.sample(random(number)));
-    }
-    sim.run();
-    let Sojourns { total, count, .. } = sim.observer(seen);
-    let mean = total.as_secs_f64() * 1e3 / f64::from(*count);
-    // 1 / (rate of service - rate of arrival) = 2 ms. For a hundred thousand customers the standard error is
-    // about 1.3 %; the limit is 3.29 of them.
-    assert!((mean - 2.0).abs() < 0.09, "{mean}");
-}
-
-/// From the sending of each message to its handling, without delay in between.
-#[derive(Default)]
-struct Sojourns {
-    sent: std::collections::VecDeque<Time>,
-    total: std::time::Duration,
-    count: u32,
-}
-
-impl Observer<Message> for Sojourns {
-    fn observe(&mut self, record: Record<'_, Message>) {
-        match record.what {
-            What::Sent { .. } => self.sent.push_back(record.time),
-            What::Delivered { .. } => {
-                self.total += record.time - self.sent.pop_front().expect("it was sent");
-                self.count += 1;
-            }
-            _ => {}
-        }
-    }
 }
 
 #[test]

@@ -107,7 +107,10 @@ impl Numbers for MessageNumbers<'_> {
 impl<M: Value> Simulation<M> {
     /// Lets the next event happen if it is due at `end` or before. False if there is none.
     pub(crate) fn step_before(&mut self, end: Time) -> bool {
-        self.stepped = true;
+        if !self.stepped {
+            self.stepped = true;
+            self.sent_before = Vec::new();
+        }
         let pending = match self.ready.pop_front() {
             Some(pending) => pending,
             None => match self.scheduler.next_time() {
