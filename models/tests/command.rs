@@ -260,6 +260,29 @@ fn an_output_folder_that_cannot_be_written_is_said_to_be_before_the_run() {
 }
 
 #[test]
+fn what_a_run_reads_is_not_overwritten_and_a_device_stays_one() {
+    let folder = folder("inputs");
+    for name in ["paxos_duel.toml", "three_sites.csv"] {
+        fs::copy(root().join("models/scenarios").join(name), folder.join(name)).expect("a copy");
+    }
+    let scenario = folder.join("paxos_duel.toml").to_string_lossy().into_owned();
+    for input in ["paxos_duel.toml", "three_sites.csv"] {
+        let path = folder.join(input);
+        let before = fs::read(&path).expect("the input");
+        let output = netsplit(&["run", &scenario, "--trace", &path.to_string_lossy()]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("is read by this run"), "{}", text(&output.stderr));
+        assert_eq!(fs::read(&path).expect("the input"), before);
+    }
+    let null = Path::new("/dev/null");
+    if null.exists() {
+        let output = netsplit(&["run", &scenario, "--set", "duration=1s", "--trace", "/dev/null"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(!null.is_file(), "the device was replaced by a file");
+    }
+}
+
+#[test]
 fn a_bad_setting_names_the_flag() {
     for (setting, expected) in [
         ("participants", "expected key=value"),
