@@ -61,6 +61,26 @@ impl Fault {
             Fault::Heal | Fault::HealPartition(_) | Fault::Restart(_) | Fault::Resume(_) => None,
         }
     }
+
+    /// The partition that it makes or ends.
+    pub(crate) fn partition(&self) -> Option<&Partition> {
+        match self {
+            Fault::Partition(partition) | Fault::HealPartition(partition) => Some(partition),
+            _ => None,
+        }
+    }
+
+    /// The nodes that it names.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
+        match self {
+            Fault::Partition(Partition { from, to, .. })
+            | Fault::HealPartition(Partition { from, to, .. }) => [&from[..], &to[..]].concat(),
+            Fault::Heal => Vec::new(),
+            Fault::Crash(node) | Fault::Restart(node) | Fault::Pause(node) | Fault::Resume(node) => {
+                vec![*node]
+            }
+        }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -30,8 +30,6 @@ pub struct Impact {
     partitions: Vec<(Partition, usize)>,
     crashed: BTreeMap<NodeId, usize>,
     paused: BTreeMap<NodeId, usize>,
-    /// A node whose waiting messages were dropped: the record of the crash itself comes next.
-    crashing: Option<NodeId>,
 }
 
 impl Impact {
@@ -56,8 +54,7 @@ impl Impact {
         match fault {
             Fault::Partition(partition) => self.partitions.push((partition.clone().normalized(), place)),
             Fault::Crash(node) => {
-                touched = lost || self.crashing == Some(*node);
-                self.crashing = None;
+                touched = lost;
                 self.crashed.insert(*node, place);
                 self.paused.remove(node);
             }
@@ -96,10 +93,11 @@ impl<M> Observer<M> for Impact {
                     }
                 }
             }
-            What::Dropped { address, reason: DropReason::Crash, .. } => match self.crashed.get(&address.to) {
-                Some(place) => self.applied[*place].touched = true,
-                None => self.crashing = Some(address.to),
-            },
+            What::Dropped { address, reason: DropReason::Crash, .. } => {
+                if let Some(place) = self.crashed.get(&address.to) {
+                    self.applied[*place].touched = true;
+                }
+            }
             What::Waits { node } => {
                 if let Some(place) = self.paused.get(&node) {
                     self.applied[*place].touched = true;

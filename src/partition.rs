@@ -24,6 +24,11 @@ impl Partition {
         self
     }
 
+    /// A node that is on both sides, where none should be.
+    pub(crate) fn on_both_sides(&self) -> Option<NodeId> {
+        self.from.iter().copied().find(|node| self.to.contains(node))
+    }
+
     /// Whether the link from `from` to `to` is cut.
     pub(crate) fn cuts(&self, from: NodeId, to: NodeId) -> bool {
         let has = |side: &[NodeId], node| side.binary_search(&node).is_ok();

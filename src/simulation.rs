@@ -148,7 +148,7 @@ impl<M: Value> Simulation<M> {
 
     /// Adds a node that runs `process`. It starts when the simulation next runs.
     pub fn add<P: Process<Message = M>>(&mut self, name: &str, process: P) -> Handle<P> {
-        self.add_node(name, None, false, process)
+        self.add_single(name, false, process)
     }
 
     /// Adds `count` nodes `role-0`, `role-1`, ... Each is made by `make` from its own id and the ids of
@@ -165,7 +165,7 @@ impl<M: Value> Simulation<M> {
     /// Adds a client: a node outside of the system under test, whose part the scenario plays with
     /// [`send`](Simulation::send) and [`received`](Simulation::received).
     pub fn add_client(&mut self, name: &str) -> Handle<Mailbox<M>> {
-        self.add_node(name, None, true, Mailbox { received: Vec::new() })
+        self.add_single(name, true, Mailbox { received: Vec::new() })
     }
 
     /// Adds a group of clients that run a process of their own. No nemesis touches them.
@@ -188,20 +188,28 @@ impl<M: Value> Simulation<M> {
         let first = self.agendas.len();
         let earlier = self.world.role(role).count();
         let all: Vec<NodeId> = (first..first + count).map(NodeId::new).collect();
-        let add = |(at, &id)| self.add_node(role, Some(earlier + at), client, make(id, &all));
-        all.iter().enumerate().map(add).collect()
+        let add =
+            |(index, &id)| self.add_node(role, index, format!("{role}-{index}"), client, make(id, &all));
+        (earlier..).zip(&all).map(add).collect()
+    }
+
+    /// A node that is alone in its role has the role's name.
+    fn add_single<P: Process<Message = M>>(&mut self, role: &str, client: bool, process: P) -> Handle<P> {
+        let index = self.world.role(role).count();
+        let name = if index == 0 { role.to_string() } else { format!("{role}-{index}") };
+        self.add_node(role, index, name, client, process)
     }
 
     fn add_node<P: Process<Message = M>>(
         &mut self,
         role: &str,
-        index: Option<usize>,
+        index: usize,
+        name: String,
         client: bool,
         process: P,
     ) -> Handle<P> {
-        let place = index.unwrap_or_else(|| self.world.role(role).count());
-        let handle = self.world.add(role, index, client, process);
-        self.network.place_by_role(handle.id(), role, place);
+        let handle = self.world.add(role, index, name, client, process);
+        self.network.place_by_role(handle.id(), role, index);
         let start = self.scheduler.schedule(self.now, Pending::Start(handle.id()));
         self.agendas.push(Agenda { awaited: Some(start), ..Agenda::new() });
         let record = Self::added(self.now, &self.world, handle.id());

@@ -215,17 +215,12 @@ impl<M: Value> World<M> {
     pub(crate) fn add<P: Process<Message = M>>(
         &mut self,
         role: &str,
-        index: Option<usize>,
+        index: usize,
+        name: String,
         client: bool,
         process: P,
     ) -> Handle<P> {
-        let earlier = self.role(role).count();
-        let name = match index {
-            Some(index) => format!("{role}-{index}"),
-            None if earlier == 0 => role.to_string(),
-            None => format!("{role}-{earlier}"),
-        };
-        let key = NodeKey::new(role, index.unwrap_or(earlier));
+        let key = NodeKey::new(role, index);
         let identity = Identity { name, role: role.to_string(), key, client };
         let cell: Arc<dyn Cell<M>> = Arc::new(ProcessCell::new(process));
         self.nodes.push(Node {

@@ -174,20 +174,10 @@ fn word(when: When) -> &'static str {
 fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
     let count = world.ids().count();
     for planned in plan.iter() {
-        let nodes = match &planned.fault {
-            Fault::Partition(Partition { from, to, .. })
-            | Fault::HealPartition(Partition { from, to, .. }) => {
-                if let Some(both) = from.iter().find(|node| to.contains(node)) {
-                    bail!("the plan has `{planned}`: {both} is on both sides");
-                }
-                [&from[..], &to[..]].concat()
-            }
-            Fault::Heal => Vec::new(),
-            Fault::Crash(node) | Fault::Restart(node) | Fault::Pause(node) | Fault::Resume(node) => {
-                vec![*node]
-            }
-        };
-        if let Some(node) = nodes.iter().find(|node| node.index() >= count) {
+        if let Some(both) = planned.fault.partition().and_then(Partition::on_both_sides) {
+            bail!("the plan has `{planned}`: {both} is on both sides");
+        }
+        if let Some(node) = planned.fault.nodes().iter().find(|node| node.index() >= count) {
             bail!("the plan has `{planned}`: there is no {node} among {count} nodes");
         }
     }

@@ -262,10 +262,10 @@ impl Scenario {
             Ok(nodes.into_iter().map(|node| (make(node), repair.map(|repair| repair(node)))).collect())
         };
         let cut = |from: Vec<NodeId>, to: Vec<NodeId>| {
-            if let Some(both) = from.iter().find(|node| to.contains(node)) {
-                return Err(self.error(entry.span(), format!("{} is on both sides", world.name(*both))));
-            }
             let partition = Partition { from, to, one_way: *one_way };
+            if let Some(both) = partition.on_both_sides() {
+                return Err(self.error(entry.span(), format!("{} is on both sides", world.name(both))));
+            }
             Ok(vec![(Fault::Partition(partition.clone()), Some(Fault::HealPartition(partition)))])
         };
         match (crash, restart, pause, resume, isolate, partition) {

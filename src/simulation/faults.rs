@@ -129,13 +129,14 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     pub fn apply(&mut self, fault: &Fault) {
         self.check_nodes(fault);
-        let mut lost_state = false;
+        let (mut lost_writes, mut lost_state) = (0, false);
         let event = match fault.clone() {
             Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
             Fault::Heal => Event::Heal(None),
             Fault::HealPartition(partition) => Event::Heal(Some(Partition::normalized(partition))),
             Fault::Crash(node) if self.world.is_up(node) => {
                 let (kept, torn) = self.draw_crash(node);
+                lost_writes = self.world.storage(node).unsynced() - kept;
                 lost_state = !self.observers.is_empty() && self.world.has_state(node);
                 Event::Crash { node, kept, torn }
             }
@@ -143,10 +144,6 @@ impl<M: Value> Simulation<M> {
             Fault::Pause(node) if self.world.is_up(node) && !self.world.is_paused(node) => Event::Pause(node),
             Fault::Resume(node) if self.world.is_paused(node) => Event::Resume(node),
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => return,
-        };
-        let lost_writes = match event {
-            Event::Crash { node, kept, .. } => self.world.storage(node).unsynced() - kept,
-            _ => 0,
         };
         self.record(What::Fault { fault, lost_writes, lost_state });
         if let Event::Crash { node, .. } = event {
@@ -203,16 +200,9 @@ impl<M: Value> Simulation<M> {
 
     #[track_caller]
     fn check_nodes(&self, fault: &Fault) {
-        match fault {
-            Fault::Partition(Partition { from, to, .. })
-            | Fault::HealPartition(Partition { from, to, .. }) => {
-                from.iter().chain(to).for_each(|&id| self.expect(id));
-                if let Some(both) = from.iter().find(|id| to.contains(id)) {
-                    panic!("{fault}: {both} is on both sides");
-                }
-            }
-            Fault::Heal => {}
-            Fault::Crash(id) | Fault::Restart(id) | Fault::Pause(id) | Fault::Resume(id) => self.expect(*id),
+        fault.nodes().into_iter().for_each(|node| self.expect(node));
+        if let Some(both) = fault.partition().and_then(Partition::on_both_sides) {
+            panic!("{fault}: {both} is on both sides");
         }
     }
 }
