@@ -40,7 +40,7 @@ impl fmt::Debug for NodeId {
 
 /// Why a text names no node.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseNodeError(pub(crate) String);
+pub struct ParseNodeError(String);
 
 impl fmt::Display for ParseNodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

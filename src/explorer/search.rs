@@ -100,7 +100,7 @@ impl<M: Value> Search<'_, '_, M> {
         };
         let mut level = Vec::new();
         for state in &initial {
-            if let Some(verdict) = self.visit(state, None, &mut level, &initial) {
+            if let Some(verdict) = self.visit(state.clone(), None, &mut level, &initial) {
                 return self.explored(1, verdict);
             }
         }
@@ -119,7 +119,7 @@ impl<M: Value> Search<'_, '_, M> {
                     };
                     for (step, successor) in successors {
                         let parent = Some((print, step));
-                        if let Some(verdict) = self.visit(&successor, parent, &mut level, &initial) {
+                        if let Some(verdict) = self.visit(successor, parent, &mut level, &initial) {
                             return self.explored(depth + 1, verdict);
                         }
                     }
@@ -132,7 +132,7 @@ impl<M: Value> Search<'_, '_, M> {
     /// Takes note of a state. If it is new it is judged, and put on the next level.
     fn visit(
         &mut self,
-        state: &State<M>,
+        state: State<M>,
         parent: Option<(u128, Step)>,
         level: &mut Vec<(u128, State<M>)>,
         initial: &[State<M>],
@@ -163,7 +163,7 @@ impl<M: Value> Search<'_, '_, M> {
             };
             return Some(Verdict::Violated(self.counterexample(print, broken, initial, None)));
         }
-        level.push((print, state.clone()));
+        level.push((print, state));
         None
     }
 
