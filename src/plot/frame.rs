@@ -226,7 +226,7 @@ fn draw_mark(area: &Area, mark: Mark, (x, y): (i32, i32)) -> Drawn {
 fn colour(kind: &str) -> RGBColor {
     match kind {
         "crash" => ORANGE,
-        "partition" => PURPLE,
+        "partition" | "isolate" => PURPLE,
         "pause" => GREEN,
         _ => GREY,
     }
