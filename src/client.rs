@@ -24,7 +24,9 @@ mod options;
 mod workload;
 
 pub use options::{Arrivals, Backoff, ClientOptions};
-pub use workload::{Draws, KeyValueOperation, KeyValueOptions, KeyValueWorkload, Keys, Same, Workload};
+pub use workload::{
+    Draws, KeyValueOperation, KeyValueOptions, KeyValueResponse, KeyValueWorkload, Keys, Same, Workload,
+};
 
 use crate::node::{NodeId, Nodes};
 use crate::process::{Context, Outcome, Process, Value};

@@ -54,7 +54,7 @@
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
-//! | readers | [`digest`], [`story`], [`metrics`], [`impact`] | records, and never the world |
+//! | readers | [`digest`], [`story`], [`metrics`], [`impact`], [`staleness`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
 //! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
 //! | ground | [`time`], [`random`], [`distribution`], [`fingerprint`], `scheduler` | no nodes |
@@ -142,6 +142,7 @@ pub mod random;
 pub mod record;
 mod scheduler;
 pub mod simulation;
+pub mod staleness;
 pub mod storage;
 pub mod story;
 pub mod time;
