@@ -45,7 +45,7 @@ pub struct Stale {
 }
 
 /// Observes reads and writes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Staleness {
     /// Counts records, so that what happens at one instant has an order.
     step: u64,
@@ -56,7 +56,7 @@ pub struct Staleness {
     reads: Vec<Read>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Open {
     operation: KeyValueOperation,
     time: Time,
@@ -64,14 +64,14 @@ struct Open {
 }
 
 /// A write, and the step by which it is known to have taken place.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Write {
     invoked: u64,
     took_place: Option<u64>,
 }
 
 /// A write of one key that was acknowledged, in the order of acknowledgement.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Acknowledged {
     step: u64,
     time: Time,
@@ -91,6 +91,20 @@ impl Staleness {
     pub fn stale_share(&self) -> Option<f64> {
         let stale = self.reads.iter().filter(|read| read.stale.is_some()).count();
         (!self.reads.is_empty()).then(|| stale as f64 / self.reads.len() as f64)
+    }
+
+    /// The reads as CSV, a line each, spans in milliseconds: who read what, whose write that was, and how stale.
+    pub fn csv(&self) -> String {
+        let mut csv = "client,key,invoked_ms,responded_ms,value,stale_by_ms,newer_versions\n".to_string();
+        let milliseconds = |time: Time| time.since(Time::ZERO).as_secs_f64() * 1e3;
+        for Read { client, key, invoked, responded, value, stale } in &self.reads {
+            let value = value.map(|value| format!("{value:?}")).unwrap_or_default();
+            let (age, versions) =
+                stale.map_or((0.0, 0), |stale| (stale.age.as_secs_f64() * 1e3, stale.versions));
+            let (invoked, responded) = (milliseconds(*invoked), milliseconds(*responded));
+            csv.push_str(&format!("{client},{key},{invoked},{responded},{value},{age},{versions}\n"));
+        }
+        csv
     }
 
     /// The writes of `key` that were acknowledged before step `before` and invoked after step `after`, the
