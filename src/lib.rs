@@ -155,7 +155,7 @@ pub use simulation::Simulation;
 
 /// The version of everything that decides a run. It is raised whenever a pinned digest changes, and
 /// printed in every line that replays a run.
-pub const ENGINE: u32 = 1;
+pub const ENGINE: u32 = 2;
 
 /// What a model or a test needs at its top: `use netsplit::prelude::*;`.
 pub mod prelude {
