@@ -20,6 +20,9 @@ pub struct Options {
     pub after_read: AfterRead,
     /// Whom a coordinator asks.
     pub contact: Contact,
+    /// Whether a replica has a value in stable storage before it says that it stores it. One that does not
+    /// forgets everything in a crash.
+    pub durable: bool,
     /// How long a coordinator waits before it asks again those who have not answered.
     pub resend_interval: Duration,
     /// How long after a request it gives up.
@@ -149,12 +152,14 @@ impl Replica {
 
     // ---- Storing ----
 
-    /// Enabled at any time. Only what is newer is stored, and it is durable before anything that follows here.
+    /// Enabled at any time. Only what is newer is stored, and before anything that follows here.
     fn store(&mut self, key: u64, value: Numbered, ctx: &mut Context<Self>) {
         if self.stored(key) < Some(value) {
             self.stored.insert(key, value);
-            ctx.append(&(key, value));
-            ctx.sync();
+            if self.options.durable {
+                ctx.append(&(key, value));
+                ctx.sync();
+            }
         }
     }
 
