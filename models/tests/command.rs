@@ -309,26 +309,6 @@ fn a_mistyped_command_or_flag_has_exit_status_two() {
     assert!(netsplit(&["--help"]).status.success());
 }
 
-#[test]
-fn the_reports_are_what_their_commands_write() {
-    let reports = root().join("reports");
-    let text = fs::read_to_string(reports.join("README.md")).expect("the page of reports");
-    let commands: Vec<&str> = text.split("`cargo run --release -- ").skip(1).collect();
-    assert!(!commands.is_empty());
-    for rest in commands {
-        let words: Vec<&str> = rest.split('`').next().expect("the command ends").split(' ').collect();
-        let [arguments @ .., "--out", kept] = &words[..] else { panic!("{words:?} writes nothing") };
-        let fresh = folder(&format!("report-{}", kept.replace('/', "-")));
-        let output = netsplit(&[arguments, &["--out", &fresh.to_string_lossy()]].concat());
-        assert!(output.status.success(), "{}", text_of_both(&output));
-        for entry in fs::read_dir(&fresh).expect("the folder") {
-            let path = entry.expect("a file").path();
-            let kept = root().join(kept).join(path.file_name().expect("a name"));
-            assert!(fs::read(&path).ok() == fs::read(&kept).ok(), "{} is out of date", kept.display());
-        }
-    }
-}
-
 fn text_of_both(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
 }
