@@ -1,9 +1,13 @@
 //! Measures of a run, made from its records: what became of the clients' operations and how long they
-//! took, and what the nodes sent, lost and synced.
+//! took; what the nodes sent, lost and synced; and what they counted, over time.
 //!
 //! Latencies are kept one by one and not in a histogram: a run has at most some millions of operations, of
 //! which each takes some tens of bytes; percentiles are then exact, runs over many seeds merge by joining lists, and
 //! a plot may ask for any window afterwards.
+
+mod gauge;
+
+pub use gauge::{Gauge, Level};
 
 use crate::fault::Fault;
 use crate::network::Address;
@@ -80,6 +84,7 @@ pub struct Metrics {
     delivered: u64,
     syncs: u64,
     synced_writes: u64,
+    gauges: BTreeMap<(&'static str, NodeId), Gauge>,
 }
 
 impl Metrics {
@@ -127,6 +132,20 @@ impl Metrics {
     /// How many writes those waited for.
     pub fn synced_writes(&self) -> u64 {
         self.synced_writes
+    }
+
+    /// What each node counted under each name, with [`Context::gauge`](crate::process::Context::gauge).
+    pub fn gauges(&self) -> &BTreeMap<(&'static str, NodeId), Gauge> {
+        &self.gauges
+    }
+
+    /// What all nodes together counted under each name.
+    pub fn totals(&self) -> BTreeMap<&'static str, Gauge> {
+        let mut names: BTreeMap<&'static str, Vec<&Gauge>> = BTreeMap::new();
+        for ((name, _), gauge) in &self.gauges {
+            names.entry(name).or_default().push(gauge);
+        }
+        names.into_iter().map(|(name, gauges)| (name, Gauge::sum(gauges))).collect()
     }
 
     /// How many operations ended so.
@@ -302,6 +321,9 @@ impl<M: Debug> Observer<M> for Metrics {
                 self.synced_writes += writes as u64;
             }
             What::Fault { fault, .. } => self.fault(record.time, fault),
+            What::Gauge { node, name, value } => {
+                self.gauges.entry((name, node)).or_default().say(record.time, value);
+            }
             What::Invoked { client, operation, .. } => {
                 self.open.insert((client, operation), self.operations.len());
                 self.operations.push(Operation { client, invoked: record.time, responded: None });
