@@ -33,6 +33,8 @@ pub(super) struct Finished {
     /// Empty after a blind run, and so is the story.
     pub(super) digest: String,
     pub(super) metrics: Metrics,
+    /// How far it came: to its end, unless something panicked.
+    pub(super) end: Time,
     pub(super) impact: Impact,
     /// The faults, written and drawn.
     pub(super) plan: FaultPlan,
@@ -116,7 +118,7 @@ impl Run<'_> {
         if self.blind {
             sim.detach_all();
         }
-        let metrics = sim.observe(Metrics::default());
+        let metrics = sim.observe(Metrics::default().with_deadline(scenario.content.deadline));
         let impact = sim.observe(Impact::default());
         let digest = (!self.blind).then(|| sim.observe_digest());
         if let Some(trace) = &self.trace {
@@ -133,7 +135,8 @@ impl Run<'_> {
             judged && !faults.any(|(at, fault)| impact.touched(*at, fault))
         });
         let inert: Vec<String> = inert.map(|entry| entry.label).collect();
-        Ok(Finished { digest, metrics: sim.observer(metrics).clone(), impact, plan, checks, inert, story })
+        let (metrics, end) = (sim.observer(metrics).clone(), sim.now());
+        Ok(Finished { digest, metrics, end, impact, plan, checks, inert, story })
     }
 }
 
