@@ -23,12 +23,11 @@
 mod options;
 mod workload;
 
-pub use options::{Arrivals, Backoff, ClientOptions};
+pub use options::{Arrivals, Backoff, Burst, ClientOptions};
 pub use workload::{Draws, KeyValueOperation, KeyValueOptions, KeyValueWorkload, Keys, Same, Workload};
 
 use crate::node::{NodeId, Nodes};
 use crate::process::{Context, Outcome, Process, Value};
-use options::Burst;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -195,13 +194,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
             return;
         }
         let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation + 1, 0, WHEN);
-        let after = match &self.options.arrivals {
-            Arrivals::Closed(interval) | Arrivals::Open(interval) => draws.sample(interval),
-            Arrivals::Bursty { interval, on, off } => {
-                let interval = draws.sample(interval);
-                self.burst.stretch(interval, on, off, draws)
-            }
-        };
+        let after = self.options.arrivals.wait(&mut self.burst, |spans| draws.sample(spans));
         ctx.set_timer(ClientTimer::Next, after);
     }
 

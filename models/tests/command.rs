@@ -166,6 +166,23 @@ fn gauges_are_summed_up() {
 }
 
 #[test]
+fn bursts_make_a_longer_line_than_a_steady_stream_of_the_same_rate() {
+    let bursts = ["run", "models/scenarios/queue_bursts.toml", "--json"];
+    let steady = ["--set", "off=0s", "--set", r#"arrivals={exponential="40ms"}"#];
+    let metrics = |arguments: &[&str]| -> (f64, f64) {
+        let output = netsplit(arguments);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+        let metrics = &json["metrics"];
+        (number(&metrics["operations"]["ok"]), number(&metrics["gauges"]["line"]["mean"]))
+    };
+    let ((of_bursts, long), (of_stream, short)) =
+        (metrics(&bursts), metrics(&[&bursts[..], &steady].concat()));
+    assert!((of_bursts / of_stream - 1.0).abs() < 0.05, "{of_bursts} and {of_stream} messages");
+    assert!(long > 10.0 * short, "lines of {long} and {short}");
+}
+
+#[test]
 fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
     let duel = "models/scenarios/paxos_duel.toml";
     let setting = r#"checks=["a value is chosen, and every proposer that is up knows it"]"#;
