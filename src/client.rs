@@ -21,9 +21,11 @@
 //! ones: crash servers.
 
 mod options;
+mod script;
 mod workload;
 
 pub use options::{Arrivals, Backoff, Burst, ClientOptions};
+pub use script::Script;
 pub use workload::{Draws, KeyValueOperation, KeyValueOptions, KeyValueWorkload, Keys, Same, Workload};
 
 use crate::node::{NodeId, Nodes};
@@ -190,7 +192,9 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
 
     /// Sets the timer for the next operation, if there is to be one.
     fn schedule(&mut self, ctx: &mut Context<Self>) {
-        if self.options.operations != 0 && self.operation >= self.options.operations {
+        let asked_for = Some(self.options.operations).filter(|&operations| operations != 0);
+        let ends = [asked_for, self.workload.length()];
+        if ends.into_iter().flatten().any(|end| self.operation >= end) {
             return;
         }
         let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation + 1, 0, WHEN);

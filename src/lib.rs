@@ -54,6 +54,7 @@
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
+//! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
 //! | readers | [`digest`], [`story`], [`metrics`], [`impact`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
 //! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
@@ -144,6 +145,8 @@ mod scheduler;
 pub mod simulation;
 pub mod storage;
 pub mod story;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod time;
 pub mod topology;
 pub mod world;
