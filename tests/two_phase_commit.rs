@@ -62,10 +62,15 @@ impl Stage {
         self.decisions().iter().all(|&known| known == Some(decision))
     }
 
-    /// The participants that are in doubt, by index.
+    /// The participants that are in doubt, by index, as they say themselves.
     fn in_doubt(&self) -> Vec<usize> {
-        let in_doubt =
-            |&index: &usize| self.sim[self.participants[index]].ledger().is_in_doubt(self.transaction());
+        let in_doubt = |&index: &usize| {
+            let participant = self.participants[index];
+            let is_in_doubt = self.sim[participant].ledger().is_in_doubt(self.transaction());
+            let gauge = self.metrics().gauges().get(&(IN_DOUBT, participant.id()));
+            assert_eq!(gauge.map_or(0, Gauge::last), u64::from(is_in_doubt), "participant-{index}");
+            is_in_doubt
+        };
         (0..self.participants.len()).filter(in_doubt).collect()
     }
 
