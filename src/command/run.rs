@@ -260,6 +260,6 @@ fn percent(share: f64) -> String {
 }
 
 fn three_digits(number: f64) -> String {
-    let decimals = 2 - number.abs().max(1e-6).log10().floor() as i32;
-    format!("{number:.*}", decimals.max(0) as usize)
+    let decimals = [100.0, 10.0, 1.0].into_iter().filter(|bound| number < *bound).count();
+    format!("{number:.decimals$}")
 }
