@@ -112,6 +112,8 @@ impl<'a, M: Value> Check<'a, M> {
 
     /// Lets the faults of `plan` happen under every seed, beside those that a nemesis draws. The first phase
     /// lasts until the last of them at least.
+    ///
+    /// The sweep panics if the plan names a node that does not exist.
     #[must_use]
     pub fn plan(mut self, plan: &FaultPlan) -> Self {
         self.plan = plan.clone();

@@ -73,7 +73,8 @@
 //! [`Edit`](fault::Edit) while all others keep their numbers. See [`random`].
 //!
 //! **A fault that did nothing is reported.** [`impact`] says of each fault what it touched. What only explains
-//! other records (that something waits for a paused node) is in no digest.
+//! other records or follows from them (that something waits for a paused node, what a process counts) is in no
+//! digest.
 //!
 //! **A run has a digest** over its records in canonical bytes ([`digest`]); it is the same in debug and in
 //! release, in every process and on any number of threads. [`ENGINE`] is raised when a pinned one moves.
