@@ -132,8 +132,7 @@ impl Model for Dynamo {
     fn properties(&self) -> Vec<Property<'static, Message>> {
         vec![
             Property::always("W replicas have what a client was told is written", |world| {
-                let holds = |node: &Replica| are_stored(world, node.options().write_quorum, node.written());
-                world.each::<Replica>().all(holds)
+                are_stored(world, Replica::written)
             }),
             Property::eventually_after_heal("clients are served", key_value::serves::<Requests>),
             Property::eventually_after_heal("all replicas store the same", |world| {

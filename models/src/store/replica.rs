@@ -97,6 +97,8 @@ pub struct Replica {
     met: BTreeSet<RequestId>,
     written: BTreeMap<u64, Numbered>,
     returned: BTreeMap<u64, Numbered>,
+    last_told: Option<u64>,
+    has_just_restarted: bool,
 }
 
 fn key_of(operation: KeyValueOperation) -> u64 {
@@ -117,6 +119,8 @@ impl Replica {
             met: BTreeSet::new(),
             written: BTreeMap::new(),
             returned: BTreeMap::new(),
+            last_told: None,
+            has_just_restarted: false,
         }
     }
 
@@ -148,6 +152,16 @@ impl Replica {
     /// The newest value under each key that it has returned to a reading client.
     pub fn returned(&self) -> &BTreeMap<u64, Numbered> {
         &self.returned
+    }
+
+    /// The key of the value that it has told a client of last.
+    pub fn last_told(&self) -> Option<u64> {
+        self.last_told
+    }
+
+    /// Whether it has restarted and not told any client anything since.
+    pub fn has_just_restarted(&self) -> bool {
+        self.has_just_restarted
     }
 
     // ---- Storing ----
@@ -318,6 +332,7 @@ impl Replica {
         ctx: &mut Context<Self>,
     ) {
         ctx.send(id.client, Message::Done { id, response });
+        (self.last_told, self.has_just_restarted) = (Some(key), false);
         let told = match response {
             KeyValueResponse::Written => &mut self.written,
             KeyValueResponse::Read(_) => &mut self.returned,
@@ -371,6 +386,7 @@ impl Process for Replica {
 
     /// It knows what it stores. An entry that the crash has torn was never told to anybody.
     fn on_restart(&mut self, ctx: &mut Context<Self>) {
+        self.has_just_restarted = true;
         for (key, value) in ctx.log::<(u64, Numbered)>().flatten() {
             let newest = self.stored.entry(key).or_insert(value);
             *newest = value.max(*newest);
