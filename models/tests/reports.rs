@@ -88,7 +88,10 @@ fn the_reports_are_what_their_commands_write() {
             };
             assert_eq!(names(&kept), names(&after), "{folder}");
             for ((name, kept), (_, fresh)) in kept.iter().zip(&after) {
-                assert!(kept == fresh, "{folder}/{name} is out of date: NETSPLIT_REGENERATE=1 writes it anew");
+                assert!(
+                    kept == fresh,
+                    "{folder}/{name} is out of date: NETSPLIT_REGENERATE=1 writes it anew"
+                );
             }
             if let Some((seed, digest)) = digest(&after) {
                 let line = format!("Seed {seed}, digest `{digest}`.");

@@ -109,11 +109,12 @@ struct TopologyEntry {
 #[serde(deny_unknown_fields, default)]
 struct StorageEntry {
     sync_latency: Distribution,
+    ignore_syncs: bool,
 }
 
 impl Default for StorageEntry {
     fn default() -> Self {
-        StorageEntry { sync_latency: constant(milliseconds(1)) }
+        StorageEntry { sync_latency: constant(milliseconds(1)), ignore_syncs: false }
     }
 }
 
@@ -204,6 +205,7 @@ impl Scenario {
         let mut setup = Setup {
             link: self.content.network.clone(),
             sync_latency: self.content.storage.sync_latency.clone(),
+            ignore_syncs: self.content.storage.ignore_syncs,
             ..Setup::default()
         };
         let (Some(entry), Some(matrix)) = (&self.content.topology, &self.matrix) else { return Ok(setup) };
