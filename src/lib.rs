@@ -120,6 +120,7 @@
 mod caught;
 pub mod check;
 pub mod client;
+pub mod clock;
 #[cfg(feature = "command")]
 pub mod command;
 pub mod digest;
@@ -128,12 +129,12 @@ pub mod explorer;
 pub mod fault;
 pub mod fingerprint;
 pub mod impact;
+pub mod links;
 pub mod metrics;
 pub mod model;
 pub mod nemesis;
 pub mod network;
 pub mod node;
-pub mod partition;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod process;

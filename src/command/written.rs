@@ -1,0 +1,364 @@
+//! The faults that are written in a scenario file, one entry each: what goes wrong, when, and for how long.
+
+use super::faults::find_target;
+use super::scenario::{Scenario, nodes};
+use crate::clock::Offset;
+use crate::fault::{Fault, FaultKind, FaultPlan, PlannedFault};
+use crate::links::Links;
+use crate::node::NodeId;
+use crate::process::Value;
+use crate::simulation::{Simulation, Target};
+use crate::time::Time;
+use crate::world::World;
+use anyhow::Result;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use std::fmt;
+use toml::Spanned;
+
+/// One fault: a time, one thing that goes wrong, and perhaps for how long.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultEntry {
+    at: Spanned<String>,
+    /// After this the fault is repaired.
+    r#for: Option<Spanned<String>>,
+    crash: Option<Names>,
+    restart: Option<Names>,
+    pause: Option<Names>,
+    resume: Option<Names>,
+    isolate: Option<Names>,
+    partition: Option<[Names; 2]>,
+    clock: Option<ClockEntry>,
+    set_clock: Option<Names>,
+    slow: Option<SlowEntry>,
+    /// The partition cuts only the links from its first side to its second, or only those are slow.
+    #[serde(default)]
+    one_way: bool,
+    #[serde(default)]
+    heal: bool,
+    /// `"allowed"`: it may touch nothing.
+    inert: Option<Inert>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Inert {
+    Allowed,
+}
+
+/// A wrong clock: a jump, a drift, or both.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockEntry {
+    node: Names,
+    jump: Option<Offset>,
+    /// In parts per million.
+    drift: Option<i32>,
+}
+
+/// Links that are slow: between a node and all others, or between two sides.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SlowEntry {
+    node: Option<Names>,
+    between: Option<[Names; 2]>,
+    by: Spanned<String>,
+}
+
+/// Names of nodes, roles or targets, and where they stand in the file.
+type Names = Spanned<NameList>;
+
+/// One name, or a list of them.
+struct NameList(Vec<String>);
+
+impl<'de> Deserialize<'de> for NameList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = NameList;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a node or a role, or a list of names")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> std::result::Result<NameList, E> {
+                Ok(NameList(vec![name.to_string()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> std::result::Result<NameList, A::Error> {
+                let mut list = Vec::new();
+                while let Some(name) = names.next_element()? {
+                    list.push(name);
+                }
+                Ok(NameList(list))
+            }
+        }
+        deserializer.deserialize_any(NameVisitor)
+    }
+}
+
+impl FaultEntry {
+    pub(super) fn may_be_inert(&self) -> bool {
+        self.inert == Some(Inert::Allowed)
+    }
+
+    /// The kind of what goes wrong; none if the entry puts something right.
+    pub(super) fn kind(&self) -> Option<FaultKind> {
+        let kinds = [
+            (self.crash.is_some(), FaultKind::Crash),
+            (self.pause.is_some(), FaultKind::Pause),
+            (self.isolate.is_some() || self.partition.is_some(), FaultKind::Partition),
+            (self.clock.is_some(), FaultKind::Clock),
+            (self.slow.is_some(), FaultKind::SlowLinks),
+        ];
+        kinds.into_iter().find(|(is_there, _)| *is_there).map(|(_, kind)| kind)
+    }
+
+    /// What it names, but for the sides of links.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let clock = self.clock.as_ref().map(|clock| &clock.node);
+        let slow = self.slow.as_ref().and_then(|slow| slow.node.as_ref());
+        let names = [self.crash.as_ref(), self.pause.as_ref(), self.isolate.as_ref(), clock, slow];
+        names.into_iter().flatten().flat_map(|names| names.get_ref().0.iter().map(String::as_str))
+    }
+
+    /// For a person: `crash coordinator at 8s`.
+    fn label(&self) -> String {
+        let kind = self.kind().map(|kind| kind.to_string()).unwrap_or_default();
+        let names: String = self.names().map(|name| format!(" {name}")).collect();
+        format!("{kind}{names} at {}", self.at.get_ref())
+    }
+}
+
+/// Finds the nodes that are named; none if a target is not there.
+type Found<M> = Box<dyn Fn(&World<M>) -> Option<Vec<NodeId>>>;
+
+/// What an entry does in a world.
+type Act<M> = Box<dyn Fn(&World<M>) -> Vec<Fault>>;
+
+/// One entry of the file.
+pub(super) struct Written<M> {
+    pub(super) label: String,
+    /// None if it puts something right.
+    kind: Option<FaultKind>,
+    pub(super) may_be_inert: bool,
+    at: Time,
+    until: Option<Time>,
+    faults: Vec<Fault>,
+    /// Finds the faults at that time, if the entry is aimed.
+    act: Option<Act<M>>,
+    is_aimed: bool,
+}
+
+impl<M: Value> Written<M> {
+    pub(super) fn is_aimed(&self) -> bool {
+        self.is_aimed
+    }
+
+    /// When the last of it takes place.
+    pub(super) fn end(&self) -> Time {
+        self.until.unwrap_or(self.at)
+    }
+
+    /// Adds its faults and their repairs, if it is not aimed.
+    pub(super) fn add_to(&self, plan: &mut FaultPlan) {
+        for fault in &self.faults {
+            plan.add(self.at, fault.clone());
+            if let (Some(until), Some(repair)) = (self.until, fault.repair()) {
+                plan.add(until, repair);
+            }
+        }
+    }
+
+    /// Schedules it, if it is aimed.
+    pub(super) fn schedule_aimed(&mut self, sim: &mut Simulation<M>) {
+        if let Some(act) = self.act.take() {
+            sim.schedule_aimed(self.at - Time::ZERO, self.until.map(|until| until - self.at), act);
+        }
+    }
+
+    /// Whether something goes wrong by it, and this is it.
+    pub(super) fn goes_wrong(&self, planned: &PlannedFault) -> bool {
+        let PlannedFault { at, fault } = planned;
+        let of_kind = self.kind.is_some() && fault.kind() == self.kind && *at == self.at;
+        of_kind && (self.is_aimed || self.faults.contains(fault))
+    }
+}
+
+impl Scenario {
+    /// The faults of the file.
+    pub(super) fn written<M: Value>(
+        &self,
+        world: &World<M>,
+        targets: &[(&'static str, Target<M>)],
+    ) -> Result<Vec<Written<M>>> {
+        self.content.faults.iter().map(|entry| self.of_entry(entry, world, targets)).collect()
+    }
+
+    fn of_entry<M: Value>(
+        &self,
+        entry: &Spanned<FaultEntry>,
+        world: &World<M>,
+        targets: &[(&'static str, Target<M>)],
+    ) -> Result<Written<M>> {
+        let fault = entry.get_ref();
+        let at = Time::ZERO + self.span(&fault.at)?;
+        let end = Time::ZERO + self.content.duration;
+        if at > end {
+            return Err(self.error(fault.at.span(), format!("the fault comes after the end, at {end}")));
+        }
+        let mut until = None;
+        if let Some(span) = &fault.r#for {
+            until = Some(at + self.span(span)?);
+            if until > Some(end) {
+                return Err(self.error(span.span(), format!("the repair comes after the end, at {end}")));
+            }
+        }
+        let kind = fault.kind();
+        for (word, is_there) in [("for", until.is_some()), ("inert", fault.inert.is_some())] {
+            if is_there && kind.is_none() {
+                let problem = format!("`{word}` goes with crash, pause, isolate, partition, clock or slow");
+                return Err(self.error(entry.span(), problem));
+            }
+        }
+        let (act, is_aimed) = self.act(entry, world, targets)?;
+        let (label, may_be_inert) = (fault.label(), fault.may_be_inert() || kind.is_none());
+        let mut written =
+            Written { label, kind, may_be_inert, at, until, faults: Vec::new(), act: None, is_aimed };
+        if is_aimed {
+            // What the target makes meaningless does not happen: the leader, cut off from itself.
+            let meant = |fault: &Fault| fault.flaw().is_none();
+            written.act = Some(Box::new(move |world| act(world).into_iter().filter(meant).collect()));
+        } else {
+            written.faults = act(world);
+            for fault in &written.faults {
+                if let Some(flaw) = fault.flaw() {
+                    return Err(self.error(entry.span(), format!("{fault}: {flaw}; {}", nodes(world))));
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// What an entry does, and whether it is aimed.
+    fn act<M: Value>(
+        &self,
+        entry: &Spanned<FaultEntry>,
+        world: &World<M>,
+        targets: &[(&'static str, Target<M>)],
+    ) -> Result<(Act<M>, bool)> {
+        let FaultEntry { crash, restart, pause, resume, isolate, partition, clock, .. } = entry.get_ref();
+        let FaultEntry { set_clock, slow, one_way, heal, .. } = entry.get_ref();
+        let one_way = *one_way;
+        let of_nodes = [crash, restart, pause, resume, isolate, set_clock];
+        let others = [partition.is_some(), clock.is_some(), slow.is_some(), *heal];
+        let kinds = of_nodes.iter().filter(|kind| kind.is_some()).count()
+            + others.iter().filter(|is_there| **is_there).count();
+        if kinds != 1 {
+            let expected = "expected one of crash, restart, pause, resume, isolate, partition, clock, set_clock, \
+                            slow or heal = true";
+            return Err(self.error(entry.span(), format!("{kinds} kinds of fault in one entry: {expected}")));
+        }
+        if one_way && partition.is_none() && slow.as_ref().is_none_or(|slow| slow.between.is_none()) {
+            return Err(self.error(entry.span(), "`one_way` goes with a partition, or with slow and `between`"));
+        }
+        let mut is_aimed = false;
+        let mut find = |names: &Names| {
+            is_aimed |= names.get_ref().0.iter().any(|name| name.starts_with('@'));
+            self.found(names, world, targets)
+        };
+        let alone: [(&Option<Names>, fn(NodeId) -> Fault); 5] = [
+            (crash, Fault::Crash),
+            (restart, Fault::Restart),
+            (pause, Fault::Pause),
+            (resume, Fault::Resume),
+            (set_clock, Fault::SetClock),
+        ];
+        for (names, make) in alone {
+            if let Some(names) = names {
+                let act = each(find(names)?, move |node| vec![make(node)]);
+                return Ok((act, is_aimed));
+            }
+        }
+        let act = match (isolate, partition, clock, slow) {
+            (Some(names), ..) => between(find(names)?, None, false, Fault::Partition),
+            (_, Some([from, to]), ..) => between(find(from)?, Some(find(to)?), one_way, Fault::Partition),
+            (_, _, Some(ClockEntry { node, jump: None, drift: None }), _) => {
+                return Err(self.error(node.span(), "clock: expected a `jump`, a `drift`, or both"));
+            }
+            (_, _, Some(ClockEntry { node, jump, drift }), _) => {
+                let (jump, drift) = (*jump, *drift);
+                each(find(node)?, move |node| {
+                    let jump = jump.map(|by| Fault::JumpClock { node, by });
+                    let drift = drift.map(|ppm| Fault::DriftClock { node, parts_per_million: ppm });
+                    jump.into_iter().chain(drift).collect()
+                })
+            }
+            (.., Some(SlowEntry { node, between: sides, by })) => {
+                let span = self.span(by)?;
+                let make = move |links| Fault::SlowLinks { links, by: span };
+                match (node, sides) {
+                    (Some(names), None) => between(find(names)?, None, false, make),
+                    (None, Some([from, to])) => between(find(from)?, Some(find(to)?), one_way, make),
+                    _ => return Err(self.error(by.span(), "slow: expected one of `node` and `between`")),
+                }
+            }
+            _ => Box::new(|_: &World<M>| vec![Fault::Heal]),
+        };
+        Ok((act, is_aimed))
+    }
+
+    /// Finds the nodes that `names` names: nodes, roles, and targets after an `@`.
+    fn found<M: Value>(
+        &self,
+        names: &Names,
+        world: &World<M>,
+        targets: &[(&'static str, Target<M>)],
+    ) -> Result<Found<M>> {
+        let mut fixed = Vec::new();
+        let mut aimed: Vec<Target<M>> = Vec::new();
+        if names.get_ref().0.is_empty() {
+            return Err(self.error(names.span(), format!("no node is named: {}", nodes(world))));
+        }
+        for name in &names.get_ref().0 {
+            if let Some(target) = name.strip_prefix('@') {
+                let find = find_target(target, targets);
+                aimed.push(find.map_err(|problem| self.error(names.span(), problem))?);
+                continue;
+            }
+            let of_role: Vec<NodeId> = world.role(name).collect();
+            match world.find(name) {
+                _ if !of_role.is_empty() => fixed.extend(of_role),
+                Some(node) => fixed.push(node),
+                None => {
+                    let problem = format!("there is no node `{name}`: {}", nodes(world));
+                    return Err(self.error(names.span(), problem));
+                }
+            }
+        }
+        Ok(Box::new(move |world| {
+            let targets: Option<Vec<NodeId>> = aimed.iter().map(|find| find(world)).collect();
+            Some([&fixed[..], &targets?].concat())
+        }))
+    }
+}
+
+/// The faults of each node.
+fn each<M: Value>(nodes: Found<M>, make: impl Fn(NodeId) -> Vec<Fault> + 'static) -> Act<M> {
+    Box::new(move |world| nodes(world).into_iter().flatten().flat_map(&make).collect())
+}
+
+/// A fault of the links between two sides, or between one side and all others.
+fn between<M: Value>(
+    from: Found<M>,
+    to: Option<Found<M>>,
+    one_way: bool,
+    make: impl Fn(Links) -> Fault + 'static,
+) -> Act<M> {
+    let fault = move |world: &World<M>| {
+        let from = from(world)?;
+        let to = match &to {
+            Some(to) => to(world)?,
+            None => world.ids().filter(|node| !from.contains(node)).collect(),
+        };
+        Some(make(Links { from, to, one_way }))
+    };
+    Box::new(move |world| fault(world).into_iter().collect())
+}
