@@ -189,7 +189,9 @@ impl fmt::Display for Fault {
             Fault::Pause(node) => write!(f, "pause {node}"),
             Fault::Resume(node) => write!(f, "resume {node}"),
             Fault::JumpClock { node, by } => write!(f, "clock {node} {by}"),
-            Fault::DriftClock { node, parts_per_million } => write!(f, "clock {node} {parts_per_million:+}ppm"),
+            Fault::DriftClock { node, parts_per_million } => {
+                write!(f, "clock {node} {parts_per_million:+}ppm")
+            }
             Fault::SetClock(node) => write!(f, "set clock {node}"),
             Fault::SlowLinks { links, by } => write!(f, "slow {links} +{}", format_span(*by)),
             Fault::HealSlowLinks { links, by } => write!(f, "heal slow {links} +{}", format_span(*by)),

@@ -143,8 +143,8 @@ impl Nemesis {
     }
 
     /// Hits whatever node is the target called so when the time has come, such as the leader; nothing happens
-    /// if there is none. A target is given its name by [`Check::target`](crate::check::Check::target) or by
-    /// [`Model::targets`](crate::model::Model::targets).
+    /// if there is none. A sweep gives targets their names with `Check::target`, and a model with
+    /// `Model::targets`.
     ///
     /// # Panics
     /// If one of its kinds does not hit one node at a time.

@@ -106,6 +106,13 @@ pub struct Mailbox<M> {
     received: Vec<M>,
 }
 
+impl<M> Mailbox<M> {
+    /// What it has received, oldest first.
+    pub fn received(&self) -> &[M] {
+        &self.received
+    }
+}
+
 impl<M: Value> Process for Mailbox<M> {
     type Message = M;
     type Timer = ();

@@ -1,8 +1,8 @@
 //! Timers, storage, pauses and edits: the meaning of a run, one rule at a time.
 
 use netsplit::fault::{Edit, Fault};
-use netsplit::metrics::Metrics;
 use netsplit::links::Links;
+use netsplit::metrics::Metrics;
 use netsplit::prelude::*;
 use netsplit::record::{DropReason, Observer, Record, What};
 use netsplit::time::Time;

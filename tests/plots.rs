@@ -2,9 +2,9 @@
 #![cfg(feature = "plot")]
 
 use netsplit::fault::Fault;
+use netsplit::links::Links;
 use netsplit::metrics::Metrics;
 use netsplit::node::NodeId;
-use netsplit::links::Links;
 use netsplit::plot::{self, Figure, NAMES, PlotError};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;

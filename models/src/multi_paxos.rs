@@ -132,7 +132,7 @@ pub fn leader(world: &World<Message>) -> Option<NodeId> {
 
 /// The replica that leads in the highest ballot, whether others follow it or not.
 pub fn latest_leader(world: &World<Message>) -> Option<NodeId> {
-    let leads = |node: Handle<Replica>| Some((world.get(node)?.leads()?, node.id()));
+    let leads = |node: Handle<Replica>| Some((world.get::<Replica>(node)?.leads()?, node.id()));
     world.nodes_of::<Replica>().filter_map(leads).max().map(|(_, node)| node)
 }
 

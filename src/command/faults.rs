@@ -37,11 +37,12 @@ impl<'de> Deserialize<'de> for DrawnKind {
             Some((kind, target)) => (kind, Some(target.to_string())),
             None => (text.as_str(), None),
         };
-        let kind = Kind::deserialize(kind.into_deserializer()).map_err(|error: de::value::Error| {
-            de::Error::custom(error.to_string())
-        })?;
+        let kind = Kind::deserialize(kind.into_deserializer())
+            .map_err(|error: de::value::Error| de::Error::custom(error.to_string()))?;
         if target.is_some() && !kind.hits_one_node() {
-            return Err(de::Error::custom(format!("`{text}`: expected no target, for they do not hit one node")));
+            return Err(de::Error::custom(format!(
+                "`{text}`: expected no target, for they do not hit one node"
+            )));
         }
         Ok(DrawnKind { kind, target })
     }
@@ -140,7 +141,10 @@ impl Scenario {
         }
         match nemesis {
             Some(nemesis) => Ok(Some(nemesis)),
-            None => Err(self.error(at, "kinds: expected some of \"partitions\", \"crashes\", \"pauses\" and others")),
+            None => {
+                Err(self
+                    .error(at, "kinds: expected some of \"partitions\", \"crashes\", \"pauses\" and others"))
+            }
         }
     }
 

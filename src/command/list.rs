@@ -23,6 +23,9 @@ pub(super) fn list(models: &Models, asked: Option<&Path>) -> Result<()> {
         for parameter in model.parameters() {
             say(&format!("      {:<22} {:<12} {}", parameter.name, parameter.default, parameter.help));
         }
+        for target in model.targets() {
+            say(&format!("      {:<35} a fault can be aimed at it", format!("@{target}")));
+        }
     }
     let mut files: Vec<PathBuf> = entries;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));

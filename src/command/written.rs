@@ -257,7 +257,9 @@ impl Scenario {
             return Err(self.error(entry.span(), format!("{kinds} kinds of fault in one entry: {expected}")));
         }
         if one_way && partition.is_none() && slow.as_ref().is_none_or(|slow| slow.between.is_none()) {
-            return Err(self.error(entry.span(), "`one_way` goes with a partition, or with slow and `between`"));
+            return Err(
+                self.error(entry.span(), "`one_way` goes with a partition, or with slow and `between`")
+            );
         }
         let mut is_aimed = false;
         let mut find = |names: &Names| {

@@ -36,7 +36,9 @@ impl Kind {
             Kind::Pauses => FaultKind::Pause,
             Kind::ClockJumps | Kind::ClockDrifts => FaultKind::Clock,
             Kind::SlowLinks => FaultKind::SlowLinks,
-            Kind::Partitions | Kind::Halves | Kind::Isolations | Kind::OneWayPartitions => FaultKind::Partition,
+            Kind::Partitions | Kind::Halves | Kind::Isolations | Kind::OneWayPartitions => {
+                FaultKind::Partition
+            }
             Kind::MajoritiesRing | Kind::Bridges | Kind::Flapping => FaultKind::Partition,
         }
     }

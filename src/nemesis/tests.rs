@@ -159,7 +159,9 @@ fn a_flapping_cut_comes_and_goes_at_the_same_place() {
 fn clocks_jump_and_drift_both_ways_and_over_all_sizes() {
     let drawn = |nemesis: &Nemesis| -> Vec<String> {
         let plans = (0..200).map(|seed| plan(nemesis, seed, 3));
-        plans.flat_map(|plan| plan.iter().map(|planned| planned.fault.to_string()).collect::<Vec<_>>()).collect()
+        plans
+            .flat_map(|plan| plan.iter().map(|planned| planned.fault.to_string()).collect::<Vec<_>>())
+            .collect()
     };
     let (jumps, drifts) = (drawn(&clock_jumps()), drawn(&clock_drifts()));
     for [sign, unit] in [["+", "s"], ["-", "s"], ["+", "ms"], ["-", "ms"]] {
