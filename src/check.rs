@@ -308,7 +308,8 @@ impl<'a, M: Value> Check<'a, M> {
             Some(nemesis) => nemesis.draw(&Random::new(seed), &nodes),
             None => Drawn::default(),
         };
-        sim.schedule_drawn(&drawn, &self.targets);
+        sim.schedule_plan(&drawn.plan);
+        sim.schedule_at_targets(&drawn.aimed, &self.targets);
         let failure = caught(|| self.phases(&mut sim, reached)).unwrap_or_else(|panic| {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();

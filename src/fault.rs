@@ -350,4 +350,29 @@ mod tests {
         plan.add(Time::ZERO + seconds(2), Fault::Crash(b));
         assert_eq!(plan.to_string(), "partition {n0} | {n1} at 1s; heal at 2s; crash n1 at 2s");
     }
+
+    #[cfg(feature = "data")]
+    #[test]
+    fn a_plan_is_read_as_it_is_written() {
+        let node = NodeId::new(1);
+        let links = Links { from: vec![node], to: vec![NodeId::new(0)], one_way: true };
+        let wrong = [
+            Fault::Partition(links.clone()),
+            Fault::Crash(node),
+            Fault::Pause(node),
+            Fault::JumpClock { node, by: Offset::behind(seconds(2)) },
+            Fault::DriftClock { node, parts_per_million: -200 },
+            Fault::SlowLinks { links, by: seconds(1) },
+        ];
+        let mut plan = FaultPlan::default();
+        for fault in wrong {
+            let repair = fault.repair().expect("it can be put right");
+            assert!(fault.kind().is_some() && repair.kind().is_none() && repair.repair().is_none());
+            plan.add(Time::ZERO, fault);
+            plan.add(Time::ZERO, repair);
+        }
+        plan.add(Time::ZERO, Fault::Heal);
+        let text = toml::to_string(&plan).expect("a plan is data");
+        assert_eq!(toml::from_str(&text), Ok(plan), "{text}");
+    }
 }

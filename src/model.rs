@@ -99,7 +99,7 @@ impl Setup {
             network.set_topology(topology.clone());
         }
         for ((from, to), link) in &self.links {
-            network.set_links_of_roles(from, to, link.clone());
+            network.link_roles(from, to, link.clone());
         }
         for (role, regions) in &self.placement {
             network.place_role(role, regions);

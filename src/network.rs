@@ -167,7 +167,7 @@ impl Network {
 
     /// Sets the links from each node of the role `from` to each of the role `to`, that direction only, for nodes
     /// that are added from now on. They win over regions.
-    pub fn set_links_of_roles(&mut self, from: &str, to: &str, link: Link) {
+    pub fn link_roles(&mut self, from: &str, to: &str, link: Link) {
         let mut index = |role: &str| {
             let known = self.linked_roles.iter().position(|known| known == role);
             known.unwrap_or_else(|| {
@@ -350,7 +350,7 @@ mod tests {
         let lossy = || Link { loss_probability: Probability(1.0), ..Link::default() };
         let numbers = Fixed([[0, 0], [0, 0]]);
         let mut network = Network::default();
-        network.set_links_of_roles("server", "client", lossy());
+        network.link_roles("server", "client", lossy());
         network.add(from, "server", 0);
         network.add(to, "client", 0);
         assert_eq!(network.fate(from, to, &numbers), Fate::Lost);

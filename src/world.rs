@@ -385,7 +385,8 @@ impl<M: Value> World<M> {
         node.take_place(effects, first);
     }
 
-    /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on.
+    /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on, where there
+    /// is no time: clocks and slow links are not in it.
     pub(crate) fn fingerprint(&self) -> u128 {
         let mut hasher = Fingerprinter::new();
         for node in &self.nodes {

@@ -3,6 +3,7 @@
 use netsplit::clock::Offset;
 use netsplit::fault::{Fault, FaultKind};
 use netsplit::impact::Impact;
+use netsplit::links::Links;
 use netsplit::metrics::Metrics;
 use netsplit::node::Handle;
 use netsplit::prelude::*;
@@ -269,6 +270,25 @@ fn the_slowest_clock_does_not_pass_the_end_of_time() {
     assert_eq!(stage.read(), Time::from_nanoseconds(1_000));
     stage.sim.set_clock(stage.node);
     assert_eq!(stage.fires() - at(1_000), seconds(10 * 365 * 24 * 3600) - Duration::from_nanos(1_000));
+}
+
+#[test]
+fn a_sweep_sets_clocks_right_and_heals_slow_links_before_it_asks_what_holds_in_the_end() {
+    let scenario = |seed| {
+        let mut sim = Simulation::new(seed);
+        let nodes = sim.add_group("node", 2, |_, _| Sleeper::default());
+        sim.schedule(seconds(1), Fault::JumpClock { node: nodes[0].id(), by: Offset::ahead(seconds(9)) });
+        sim.schedule(seconds(2), Fault::DriftClock { node: nodes[1].id(), parts_per_million: 9 });
+        let links = Links { from: vec![nodes[0].id()], to: vec![nodes[1].id()], one_way: false };
+        sim.schedule(seconds(3), Fault::SlowLinks { links, by: seconds(1) });
+        sim
+    };
+    let report = netsplit::check(scenario).seeds(0..2).eventually_after_heal("it ends", |_| true).report();
+    assert_eq!(report.violation, None);
+    let nemesis = netsplit::nemesis::clock_jumps().and(netsplit::nemesis::clock_drifts());
+    let whole = |world: &World<Message>| world.is_whole();
+    let report = netsplit::check(scenario).seeds(0..2).faults(nemesis).always("all is right", whole).report();
+    assert!(report.violation.is_some_and(|violation| violation.how.contains("after this event")));
 }
 
 /// Everything that clocks do, at once.

@@ -93,7 +93,7 @@ fn links_between_roles_and_the_time_that_a_role_needs_hold_for_nodes_that_are_ad
     let mut sim: Simulation<u8> = Simulation::new(1);
     sim.set_delay(milliseconds(10));
     let far = netsplit::network::Link { delay: milliseconds(70).into(), ..Default::default() };
-    sim.network_mut().set_links_of_roles("near", "far", far);
+    sim.network_mut().link_roles("near", "far", far);
     sim.set_processing_time_of_role("far", milliseconds(5));
     let [near, far, other] = ["near", "far", "other"].map(|name| sim.add_client(name));
     assert_eq!(delay(&mut sim, near, far), milliseconds(75));

@@ -103,7 +103,7 @@ pub(super) fn checks_of<M: Model>(
 impl Run<'_> {
     /// Runs `scenario` with its model.
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
-        let Prepared { mut sim, properties, mut faults } = prepare(model, scenario, self.seed)?;
+        let Prepared { mut sim, properties, faults } = prepare(model, scenario, self.seed)?;
         let mut plan = faults.plan();
         match self.plan {
             Some(given) => {

@@ -75,11 +75,10 @@ impl<M: Value> Faults<M> {
     }
 
     /// Schedules everything.
-    pub(super) fn schedule(&mut self, sim: &mut Simulation<M>) {
+    pub(super) fn schedule(&self, sim: &mut Simulation<M>) {
         sim.schedule_plan(&self.plan());
-        self.written.iter_mut().for_each(|entry| entry.schedule_aimed(sim));
-        self.drawn.plan = FaultPlan::default();
-        sim.schedule_drawn(&self.drawn, &self.targets);
+        self.written.iter().for_each(|entry| entry.schedule_aimed(sim));
+        sim.schedule_at_targets(&self.drawn.aimed, &self.targets);
     }
 
     /// When the last fault or repair takes place that is not in the plan.

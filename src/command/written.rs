@@ -13,6 +13,7 @@ use crate::world::World;
 use anyhow::Result;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use std::fmt;
+use std::rc::Rc;
 use toml::Spanned;
 
 /// One fault: a time, one thing that goes wrong, and perhaps for how long.
@@ -131,7 +132,7 @@ impl FaultEntry {
 type Found<M> = Box<dyn Fn(&World<M>) -> Option<Vec<NodeId>>>;
 
 /// What an entry does in a world.
-type Act<M> = Box<dyn Fn(&World<M>) -> Vec<Fault>>;
+type Act<M> = Rc<dyn Fn(&World<M>) -> Vec<Fault>>;
 
 /// One entry of the file.
 pub(super) struct Written<M> {
@@ -141,15 +142,15 @@ pub(super) struct Written<M> {
     pub(super) may_be_inert: bool,
     at: Time,
     until: Option<Time>,
+    /// If it is not aimed.
     faults: Vec<Fault>,
-    /// Finds the faults at that time, if the entry is aimed.
+    /// If it is: what finds the faults at that time.
     act: Option<Act<M>>,
-    is_aimed: bool,
 }
 
 impl<M: Value> Written<M> {
     pub(super) fn is_aimed(&self) -> bool {
-        self.is_aimed
+        self.act.is_some()
     }
 
     /// When the last of it takes place.
@@ -168,9 +169,10 @@ impl<M: Value> Written<M> {
     }
 
     /// Schedules it, if it is aimed.
-    pub(super) fn schedule_aimed(&mut self, sim: &mut Simulation<M>) {
-        if let Some(act) = self.act.take() {
-            sim.schedule_aimed(self.at - Time::ZERO, self.until.map(|until| until - self.at), act);
+    pub(super) fn schedule_aimed(&self, sim: &mut Simulation<M>) {
+        if let Some(act) = self.act.clone() {
+            let lasting = self.until.map(|until| until - self.at);
+            sim.schedule_aimed(self.at - Time::ZERO, lasting, move |world| act(world));
         }
     }
 
@@ -178,7 +180,7 @@ impl<M: Value> Written<M> {
     pub(super) fn goes_wrong(&self, planned: &PlannedFault) -> bool {
         let PlannedFault { at, fault } = planned;
         let of_kind = self.kind.is_some() && fault.kind() == self.kind && *at == self.at;
-        of_kind && (self.is_aimed || self.faults.contains(fault))
+        of_kind && (self.is_aimed() || self.faults.contains(fault))
     }
 }
 
@@ -220,21 +222,20 @@ impl Scenario {
         }
         let (act, is_aimed) = self.act(entry, world, targets)?;
         let (label, may_be_inert) = (fault.label(), fault.may_be_inert() || kind.is_none());
-        let mut written =
-            Written { label, kind, may_be_inert, at, until, faults: Vec::new(), act: None, is_aimed };
+        let mut written = Written { label, kind, may_be_inert, at, until, faults: Vec::new(), act: None };
         if is_aimed {
             // What the target makes meaningless does not happen: the leader, cut off from itself.
             let meant = |fault: &Fault| fault.flaw().is_none();
-            written.act = Some(Box::new(move |world| act(world).into_iter().filter(meant).collect()));
-        } else {
-            written.faults = act(world);
-            for fault in &written.faults {
-                if let Some(flaw) = fault.flaw() {
-                    return Err(self.error(entry.span(), format!("{fault}: {flaw}; {}", nodes(world))));
-                }
-            }
+            written.act = Some(Rc::new(move |world| act(world).into_iter().filter(meant).collect()));
+            return Ok(written);
         }
-        Ok(written)
+        written.faults = act(world);
+        match written.faults.iter().find_map(|fault| Some((fault, fault.flaw()?))) {
+            Some((fault, flaw)) => {
+                Err(self.error(entry.span(), format!("{fault}: {flaw}; {}", nodes(world))))
+            }
+            None => Ok(written),
+        }
     }
 
     /// What an entry does, and whether it is aimed.
@@ -302,7 +303,7 @@ impl Scenario {
                     _ => return Err(self.error(by.span(), "slow: expected one of `node` and `between`")),
                 }
             }
-            _ => Box::new(|_: &World<M>| vec![Fault::Heal]),
+            _ => Rc::new(|_: &World<M>| vec![Fault::Heal]),
         };
         Ok((act, is_aimed))
     }
@@ -344,7 +345,7 @@ impl Scenario {
 
 /// The faults of each node.
 fn each<M: Value>(nodes: Found<M>, make: impl Fn(NodeId) -> Vec<Fault> + 'static) -> Act<M> {
-    Box::new(move |world| nodes(world).into_iter().flatten().flat_map(&make).collect())
+    Rc::new(move |world| nodes(world).into_iter().flatten().flat_map(&make).collect())
 }
 
 /// A fault of the links between two sides, or between one side and all others.
@@ -362,5 +363,5 @@ fn between<M: Value>(
         };
         Some(make(Links { from, to, one_way }))
     };
-    Box::new(move |world| fault(world).into_iter().collect())
+    Rc::new(move |world| fault(world).into_iter().collect())
 }

@@ -3,7 +3,7 @@
 use super::Simulation;
 use super::driver::Pending;
 use crate::fault::{Fault, FaultPlan};
-use crate::nemesis::Drawn;
+use crate::nemesis::AimedFault;
 use crate::node::NodeId;
 use crate::process::Value;
 use crate::time::Time;
@@ -51,14 +51,13 @@ impl<M: Value> Simulation<M> {
         }
     }
 
-    /// Schedules what a nemesis has drawn, before the first step.
+    /// Schedules the aimed faults that a nemesis has drawn, before the first step.
     ///
     /// # Panics
-    /// If it is aimed at something that is not among `targets`.
+    /// If one is aimed at something that is not among `targets`.
     #[track_caller]
-    pub(crate) fn schedule_drawn(&mut self, drawn: &Drawn, targets: &[(String, Target<M>)]) {
-        self.schedule_plan(&drawn.plan);
-        for fault in drawn.aimed.clone() {
+    pub(crate) fn schedule_at_targets(&mut self, aimed: &[AimedFault], targets: &[(String, Target<M>)]) {
+        for fault in aimed.iter().cloned() {
             let Some((_, find)) = targets.iter().find(|(name, _)| *name == fault.target) else {
                 panic!("the nemesis is aimed at `{}`: no target has this name", fault.target);
             };
