@@ -193,10 +193,10 @@ const BAD: [(&str, &str, &str); 19] = [
     ("clock = { node = \"replica-9\", jump = \"2s\" }", ":5:", "there is no node `replica-9`: the nodes are"),
     (
         "clock = { node = \"replica-0\", drift = -1_000_000 }",
-        ":3:",
+        ":5:",
         "drifts by -999999 parts per million or more",
     ),
-    ("clock = { node = \"replica-0\", drift = 0 }", ":3:", "a drift is not zero"),
+    ("clock = { node = \"replica-0\", drift = 0 }", ":5:", "a drift is not zero"),
     ("clock = { jump = \"2s\" }", ":5:", "missing field `node`"),
     ("set_clock = \"replica-0\"\nfor = \"1s\"", ":3:", "`for` goes with crash, pause"),
     ("slow = { by = \"1s\" }", ":5:", "expected one of `node` and `between`"),

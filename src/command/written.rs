@@ -54,7 +54,7 @@ struct ClockEntry {
     node: Names,
     jump: Option<Offset>,
     /// In parts per million.
-    drift: Option<i32>,
+    drift: Option<Spanned<i32>>,
 }
 
 /// Links that are slow: between a node and all others, or between two sides.
@@ -238,6 +238,25 @@ impl Scenario {
         }
     }
 
+    /// An entry has one kind of fault.
+    fn check_entry(&self, entry: &Spanned<FaultEntry>) -> Result<()> {
+        let FaultEntry { crash, restart, pause, resume, isolate, partition, clock, .. } = entry.get_ref();
+        let FaultEntry { set_clock, slow, one_way, heal, .. } = entry.get_ref();
+        let of_nodes = [crash, restart, pause, resume, isolate, set_clock].map(Option::is_some);
+        let others = [partition.is_some(), clock.is_some(), slow.is_some(), *heal];
+        let kinds = of_nodes.into_iter().chain(others).filter(|is_there| *is_there).count();
+        if kinds != 1 {
+            let expected = "expected one of crash, restart, pause, resume, isolate, partition, clock, set_clock, \
+                            slow or heal = true";
+            return Err(self.error(entry.span(), format!("{kinds} kinds of fault in one entry: {expected}")));
+        }
+        if *one_way && partition.is_none() && slow.as_ref().is_none_or(|slow| slow.between.is_none()) {
+            let problem = "`one_way` goes with a partition, or with slow and `between`";
+            return Err(self.error(entry.span(), problem));
+        }
+        Ok(())
+    }
+
     /// What an entry does, and whether it is aimed.
     fn act<M: Value>(
         &self,
@@ -245,23 +264,9 @@ impl Scenario {
         world: &World<M>,
         targets: &[(&'static str, Target<M>)],
     ) -> Result<(Act<M>, bool)> {
+        self.check_entry(entry)?;
         let FaultEntry { crash, restart, pause, resume, isolate, partition, clock, .. } = entry.get_ref();
-        let FaultEntry { set_clock, slow, one_way, heal, .. } = entry.get_ref();
-        let one_way = *one_way;
-        let of_nodes = [crash, restart, pause, resume, isolate, set_clock];
-        let others = [partition.is_some(), clock.is_some(), slow.is_some(), *heal];
-        let kinds = of_nodes.iter().filter(|kind| kind.is_some()).count()
-            + others.iter().filter(|is_there| **is_there).count();
-        if kinds != 1 {
-            let expected = "expected one of crash, restart, pause, resume, isolate, partition, clock, set_clock, \
-                            slow or heal = true";
-            return Err(self.error(entry.span(), format!("{kinds} kinds of fault in one entry: {expected}")));
-        }
-        if one_way && partition.is_none() && slow.as_ref().is_none_or(|slow| slow.between.is_none()) {
-            return Err(
-                self.error(entry.span(), "`one_way` goes with a partition, or with slow and `between`")
-            );
-        }
+        let &FaultEntry { ref set_clock, ref slow, one_way, .. } = entry.get_ref();
         let mut is_aimed = false;
         let mut find = |names: &Names| {
             is_aimed |= names.get_ref().0.iter().any(|name| name.starts_with('@'));
@@ -274,26 +279,12 @@ impl Scenario {
             (resume, Fault::Resume),
             (set_clock, Fault::SetClock),
         ];
-        for (names, make) in alone {
-            if let Some(names) = names {
-                let act = each(find(names)?, move |node| vec![make(node)]);
-                return Ok((act, is_aimed));
-            }
-        }
-        let act = match (isolate, partition, clock, slow) {
-            (Some(names), ..) => between(find(names)?, None, false, Fault::Partition),
-            (_, Some([from, to]), ..) => between(find(from)?, Some(find(to)?), one_way, Fault::Partition),
-            (_, _, Some(ClockEntry { node, jump: None, drift: None }), _) => {
-                return Err(self.error(node.span(), "clock: expected a `jump`, a `drift`, or both"));
-            }
-            (_, _, Some(ClockEntry { node, jump, drift }), _) => {
-                let (jump, drift) = (*jump, *drift);
-                each(find(node)?, move |node| {
-                    let jump = jump.map(|by| Fault::JumpClock { node, by });
-                    let drift = drift.map(|ppm| Fault::DriftClock { node, parts_per_million: ppm });
-                    jump.into_iter().chain(drift).collect()
-                })
-            }
+        let named = alone.into_iter().find_map(|(names, make)| Some((names.as_ref()?, make)));
+        let act = match (named, isolate, partition, clock, slow) {
+            (Some((names, make)), ..) => each(find(names)?, move |node| vec![make(node)]),
+            (_, Some(names), ..) => between(find(names)?, None, false, Fault::Partition),
+            (_, _, Some([from, to]), ..) => between(find(from)?, Some(find(to)?), one_way, Fault::Partition),
+            (.., Some(clock), _) => each(find(&clock.node)?, self.wrong_clock(clock)?),
             (.., Some(SlowEntry { node, between: sides, by })) => {
                 let span = self.span(by)?;
                 let make = move |links| Fault::SlowLinks { links, by: span };
@@ -306,6 +297,25 @@ impl Scenario {
             _ => Rc::new(|_: &World<M>| vec![Fault::Heal]),
         };
         Ok((act, is_aimed))
+    }
+
+    /// What is wrong with the clock of a node.
+    fn wrong_clock(&self, entry: &ClockEntry) -> Result<impl Fn(NodeId) -> Vec<Fault> + 'static> {
+        let ClockEntry { node, jump, drift } = entry;
+        if jump.is_none() && drift.is_none() {
+            return Err(self.error(node.span(), "clock: expected a `jump`, a `drift`, or both"));
+        }
+        let drifts = |node, parts_per_million| Fault::DriftClock { node, parts_per_million };
+        if let Some(drift) = drift
+            && let Some(flaw) = drifts(NodeId::new(0), *drift.get_ref()).flaw()
+        {
+            return Err(self.error(drift.span(), flaw));
+        }
+        let (jump, drift) = (*jump, drift.as_ref().map(|drift| *drift.get_ref()));
+        Ok(move |node| {
+            let jump = jump.map(|by| Fault::JumpClock { node, by });
+            jump.into_iter().chain(drift.map(|drift| drifts(node, drift))).collect()
+        })
     }
 
     /// Finds the nodes that `names` names: nodes, roles, and targets after an `@`.

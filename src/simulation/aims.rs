@@ -33,7 +33,8 @@ impl<M: Value> Simulation<M> {
     /// `sim.schedule_aimed(seconds(5), Some(seconds(1)), |world| leader(world).map(Fault::Crash))`
     ///
     /// # Panics
-    /// When it happens, if a fault names a node that does not exist.
+    /// When it happens, if a fault names a node that does not exist, or is none, such as a partition of a node
+    /// from itself.
     pub fn schedule_aimed<I: IntoIterator<Item = Fault>>(
         &mut self,
         after: Duration,
