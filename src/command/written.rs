@@ -272,14 +272,10 @@ impl Scenario {
             is_aimed |= names.get_ref().0.iter().any(|name| name.starts_with('@'));
             self.found(names, world, targets)
         };
-        let alone: [(&Option<Names>, fn(NodeId) -> Fault); 5] = [
-            (crash, Fault::Crash),
-            (restart, Fault::Restart),
-            (pause, Fault::Pause),
-            (resume, Fault::Resume),
-            (set_clock, Fault::SetClock),
-        ];
-        let named = alone.into_iter().find_map(|(names, make)| Some((names.as_ref()?, make)));
+        let named = [crash, restart, pause, resume, set_clock];
+        let makes = [Fault::Crash, Fault::Restart, Fault::Pause, Fault::Resume, Fault::SetClock];
+        let mut named = named.into_iter().zip(makes);
+        let named = named.find_map(|(names, make)| Some((names.as_ref()?, make)));
         let act = match (named, isolate, partition, clock, slow) {
             (Some((names, make)), ..) => each(find(names)?, move |node| vec![make(node)]),
             (_, Some(names), ..) => between(find(names)?, None, false, Fault::Partition),
