@@ -17,6 +17,7 @@ mod sweep_report;
 mod tally;
 mod trace;
 mod workers;
+mod written;
 
 pub use models::Models;
 

@@ -2,9 +2,9 @@
 #![cfg(feature = "plot")]
 
 use netsplit::fault::Fault;
+use netsplit::links::Links;
 use netsplit::metrics::Metrics;
 use netsplit::node::NodeId;
-use netsplit::partition::Partition;
 use netsplit::plot::{self, Figure, NAMES, PlotError};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
@@ -55,7 +55,7 @@ impl Run {
 }
 
 fn partition() -> Fault {
-    Fault::Partition(Partition { from: vec![NodeId::new(0)], to: vec![NodeId::new(1)], one_way: false })
+    Fault::Partition(Links { from: vec![NodeId::new(0)], to: vec![NodeId::new(1)], one_way: false })
 }
 
 /// Numbers that look drawn, and are the same every time.
