@@ -81,10 +81,10 @@ inert = "allowed"
         "set clock n1",
         "set clock n2",
         "set clock n0",
-        "slow {n1} | {n0 n2 n3 n4} +20ms",
-        "heal slow {n1} | {n0 n2 n3 n4} +20ms",
-        "slow {n3 n4} > {n1} +20ms",
-        "heal slow {n3 n4} > {n1} +20ms",
+        "slow {n1} | {n0 n2 n3 n4 n5} +20ms",
+        "heal slow {n1} | {n0 n2 n3 n4 n5} +20ms",
+        "slow {n3 n4 n5} > {n1} +20ms",
+        "heal slow {n3 n4 n5} > {n1} +20ms",
     ];
     assert_eq!(texts(&faults), expected);
 }
@@ -159,7 +159,7 @@ fn links_and_processing_are_set_by_role() {
 [parameters]
 replicas = 1
 clients = 1
-think_time = "10ms"
+client.arrivals = { closed = "10ms" }
 [network]
 delay = "1ms"
 [storage]
