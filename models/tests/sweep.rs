@@ -273,3 +273,17 @@ fn an_interrupt_keeps_what_is_finished_and_says_how_much_that_is() {
     let whole: Json = serde_json::from_slice(&whole.stdout).expect("one JSON object");
     assert_eq!(whole["rows"], json["rows"]);
 }
+
+/// A thousand seeds each are for `--release`; see the README.
+#[test]
+fn every_scenario_with_drawn_faults_holds_and_each_kind_touches_something() {
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let drawn: Vec<String> =
+        files(&scenarios).into_iter().filter(|name| name.ends_with("_nemesis.toml")).collect();
+    assert_eq!(drawn.len(), 5, "{drawn:?}");
+    for name in drawn {
+        let path = scenarios.join(&name).to_string_lossy().into_owned();
+        let output = netsplit_in(&folder("nemesis"), &["sweep", &path, "--seeds", "0..10"]);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
