@@ -1,4 +1,4 @@
-//! Figures of a run, as SVG and as the data they show: how long operations took, when, and whether they
+//! Figures of a run, as SVG, as PNG and as the data they show: how long operations took, when, and whether they
 //! took place at all.
 //!
 //! A figure is a pure function of [`Metrics`]: the same data gives the same bytes, with no fonts, files
@@ -11,12 +11,14 @@
 mod axis;
 mod bands;
 mod frame;
+mod page;
+mod raster;
 
 use crate::metrics::{Metrics, Operation, percentile};
 use crate::process::Outcome;
 use crate::time::{Duration, Time, format_span, nanoseconds_of};
 use axis::Axis;
-use frame::{Drawn, Frame, Mark, Plot};
+use frame::{Drawing, Drawn, Frame, Mark, Plot};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -33,8 +35,16 @@ pub struct Figure {
     pub name: &'static str,
     /// The figure, as an SVG document.
     pub svg: String,
+    /// The same figure as pixels, two for one of the SVG's in each direction.
+    pub png: Vec<u8>,
     /// The data that it shows: one row of column names with their units, and then all rows, none left out.
     pub csv: String,
+}
+
+impl Figure {
+    fn new(name: &'static str, Drawing { svg, png }: Drawing, csv: String) -> Figure {
+        Figure { name, svg, png, csv }
+    }
 }
 
 /// Why there is no figure.
@@ -105,9 +115,9 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
         y: Axis::share("share of operations at or below"),
         absence: absence(metrics, latencies.is_empty()),
     };
-    let svg =
+    let drawing =
         frame.draw(|plot| if curve.is_empty() { Ok(()) } else { draw_curve(plot, &curve, &latencies) })?;
-    Ok(Figure { name: NAMES[0], svg, csv })
+    Ok(Figure::new(NAMES[0], drawing, csv))
 }
 
 /// Latencies over time: a point for each operation that took place, at its invocation. Operations that
@@ -144,13 +154,13 @@ pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> 
         y: latency_axis(&latencies, 0.04 + 0.05 * missed.len() as f64),
         absence: absence(metrics, latencies.is_empty()),
     };
-    let svg = frame.draw(|plot| {
+    let drawing = frame.draw(|plot| {
         for (row, ending) in missed.iter().enumerate() {
             draw_missed(plot, metrics, *ending, row as i32)?;
         }
         draw_points(plot, metrics)
     })?;
-    Ok(Figure { name: NAMES[1], svg, csv })
+    Ok(Figure::new(NAMES[1], drawing, csv))
 }
 
 /// Availability over time: the share of the operations invoked in each `window` of time that took place,
@@ -187,8 +197,8 @@ pub fn availability(
         y: Axis::share("share of operations that took place"),
         absence: absence(metrics, windows.is_empty()),
     };
-    let svg = frame.draw(|plot| draw_windows(plot, &windows, window, end))?;
-    Ok(Figure { name: NAMES[2], svg, csv })
+    let drawing = frame.draw(|plot| draw_windows(plot, &windows, window, end))?;
+    Ok(Figure::new(NAMES[2], drawing, csv))
 }
 
 /// What became of an operation, by the end of the run.

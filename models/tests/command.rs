@@ -87,9 +87,9 @@ fn out_holds_plots_data_and_summary_and_they_are_the_same_bytes_again() {
     let mut names: Vec<_> =
         fs::read_dir(&one).expect("the folder").map(|e| e.expect("a file").file_name()).collect();
     names.sort();
-    let expected = ["availability.csv", "availability.svg", "latency-cdf.csv", "latency-cdf.svg"];
-    let more = ["latency-over-time.csv", "latency-over-time.svg", "summary.json"];
-    assert_eq!(names, [&expected[..], &more[..]].concat());
+    let files = |figure: &str| ["csv", "png", "svg"].map(|ending| format!("{figure}.{ending}"));
+    let figures = ["availability", "latency-cdf", "latency-over-time"].map(files).concat();
+    assert_eq!(names, [figures, vec!["summary.json".to_string()]].concat());
     for name in names {
         let read = |folder: &Path| fs::read(folder.join(&name)).expect("a file");
         assert_eq!(read(&one), read(&two), "{name:?}");

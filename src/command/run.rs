@@ -30,7 +30,7 @@ pub(super) struct Options {
     /// network.loss_probability=0.01)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Writes plots as SVG, their data as CSV, and the summary as JSON into this folder
+    /// Writes plots as SVG and PNG, their data as CSV, and the summary as JSON into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Writes every event as a line of JSON
@@ -83,8 +83,7 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
                 scenario.content.duration,
                 scenario.content.availability_window,
             )?;
-            folder.add(&format!("{}.svg", figure.name), &figure.svg)?;
-            folder.add(&format!("{}.csv", figure.name), &figure.csv)?;
+            folder.add_figure(&figure)?;
         }
         folder.add("summary.json", &format!("{summary:#}\n"))?;
         if let Some(failure) = &failure {

@@ -4,12 +4,13 @@
 use super::PlotError;
 use super::axis::Axis;
 use super::bands::{self, LABEL_SIZE, Lane, Span};
+use super::page::Page;
+use super::raster::Raster;
 use crate::metrics::Band;
 use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Circle, Cross, PathElement, Rectangle, TriangleMarker};
-use plotters::prelude::SVGBackend;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE};
 
@@ -31,7 +32,7 @@ const GREEN: RGBColor = RGBColor(0, 158, 115);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);
 const GREY: RGBColor = RGBColor(110, 110, 110);
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Area<'a> = DrawingArea<Page<'a>, Shift>;
 /// Drawing into a string fails only if plotters has a defect.
 pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
@@ -58,6 +59,12 @@ pub(super) struct Frame<'a> {
     pub absence: Option<&'static str>,
 }
 
+/// A page that is drawn.
+pub(super) struct Drawing {
+    pub svg: String,
+    pub png: Vec<u8>,
+}
+
 /// The plot of a frame: what a figure draws its data on.
 pub(super) struct Plot<'a, 'b> {
     area: &'b Area<'a>,
@@ -68,12 +75,13 @@ pub(super) struct Plot<'a, 'b> {
 
 impl Frame<'_> {
     /// Draws the frame, and then the data by `series`.
-    pub fn draw(&self, series: impl FnOnce(&Plot) -> Drawn) -> Result<String, PlotError> {
-        let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+    pub fn draw(&self, series: impl FnOnce(&Plot) -> Drawn) -> Result<Drawing, PlotError> {
+        let size = (WIDTH as u32, HEIGHT as u32);
+        let (mut svg, mut raster) = (String::new(), Raster::new(size));
+        let area = Page::new(size, &mut svg, &mut raster).into_drawing_area();
         self.draw_on(&area, series).map_err(|error| PlotError::Drawing(error.to_string()))?;
         drop(area);
-        Ok(svg)
+        Ok(Drawing { svg, png: raster.encode()? })
     }
 
     fn draw_on(&self, area: &Area, series: impl FnOnce(&Plot) -> Drawn) -> Drawn {

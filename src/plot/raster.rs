@@ -1,0 +1,221 @@
+//! Pixels: areas, strokes and letters with smooth edges, as PNG.
+//!
+//! plotters' own bitmaps are not used: they set each letter on a whole pixel, and linking a font into plotters
+//! moves the texts of the SVG, too. All arithmetic is IEEE basic operations and square roots, so that the same
+//! figure has the same bytes everywhere.
+
+use super::PlotError;
+use ab_glyph::{Font, FontRef, OutlineCurve, Point, point};
+use ab_glyph_rasterizer::Rasterizer;
+use plotters_backend::text_anchor::{HPos, Pos, VPos};
+use plotters_backend::{BackendColor, BackendCoord, FontTransform};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// DejaVu Sans 2.37; its licence lies beside it.
+const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans.ttf");
+/// The pixels of an image are this much finer than those of the page, so that it is sharp on a projector.
+const SCALE: f32 = 2.0;
+/// An edge has this many shades at most: few enough for a palette.
+const SHADES: f32 = 8.0;
+/// How far the control points of a quarter of a circle are from its ends, in radii.
+const CIRCLE: f32 = 0.552_284_8;
+/// The height of an x, in em.
+const X_HEIGHT: f32 = 0.547;
+
+/// An image of a page, white at first. Positions and widths are in pixels of the page.
+pub(super) struct Raster {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+    font: FontRef<'static>,
+}
+
+/// Where and how a text is written.
+pub(super) struct Lettering {
+    pub at: BackendCoord,
+    /// An em.
+    pub size: f64,
+    pub anchor: Pos,
+    pub turned: FontTransform,
+    pub colour: BackendColor,
+}
+
+impl Raster {
+    pub fn new((width, height): (u32, u32)) -> Raster {
+        let [width, height] = [width, height].map(|size| size as usize * SCALE as usize);
+        let font = FontRef::try_from_slice(FONT).expect("the embedded font is one");
+        Raster { width, height, rgb: vec![255; 3 * width * height], font }
+    }
+
+    /// Fills a polygon.
+    pub fn fill(&mut self, corners: &[BackendCoord], colour: BackendColor) {
+        let corners: Vec<Point> = corners.iter().map(|corner| on_page(*corner)).collect();
+        self.paint(&polygon(&corners), colour);
+    }
+
+    /// Draws lines of `width` from point to point, with round corners.
+    pub fn stroke(&mut self, path: &[BackendCoord], width: u32, colour: BackendColor) {
+        let path: Vec<Point> = path.iter().map(|corner| on_page(*corner)).collect();
+        let radius = width as f32 * SCALE / 2.0;
+        let mut outline = Vec::new();
+        for ends in path.windows(2) {
+            let along = ends[1] - ends[0];
+            let length = (along.x * along.x + along.y * along.y).sqrt();
+            if length > 0.0 {
+                let aside = point(-along.y * radius / length, along.x * radius / length);
+                outline.extend(polygon(&[
+                    ends[0] + aside,
+                    ends[1] + aside,
+                    ends[1] - aside,
+                    ends[0] - aside,
+                ]));
+            }
+        }
+        let inner = path.get(1..path.len().saturating_sub(1)).unwrap_or_default();
+        // A hair's corners do not show.
+        for corner in inner.iter().filter(|_| width > 1) {
+            outline.extend(circle(*corner, radius));
+        }
+        self.paint(&outline, colour);
+    }
+
+    /// Fills a circle.
+    pub fn disc(&mut self, centre: BackendCoord, radius: u32, colour: BackendColor) {
+        self.paint(&circle(on_page(centre), radius as f32 * SCALE), colour);
+    }
+
+    /// Writes a text, as an SVG would.
+    pub fn write(&mut self, text: &str, lettering: &Lettering) {
+        let size = lettering.size as f32 * SCALE;
+        let unit = size / self.font.units_per_em().unwrap_or(1000.0);
+        let (mut glyphs, mut width, mut before) = (Vec::new(), 0.0, None);
+        for character in text.chars() {
+            let glyph = self.font.glyph_id(character);
+            width += before.map_or(0.0, |before| self.font.kern_unscaled(before, glyph)) * unit;
+            glyphs.push((glyph, width));
+            width += self.font.h_advance_unscaled(glyph) * unit;
+            before = Some(glyph);
+        }
+        let left = match lettering.anchor.h_pos {
+            HPos::Left => 0.0,
+            HPos::Center => -width / 2.0,
+            HPos::Right => -width,
+        };
+        let base = size
+            * match lettering.anchor.v_pos {
+                VPos::Top => 0.76,
+                VPos::Center => X_HEIGHT / 2.0,
+                VPos::Bottom => -X_HEIGHT / 2.0,
+            };
+        let anchor = on_page(lettering.at);
+        for (glyph, from) in glyphs {
+            let Some(outline) = self.font.outline(glyph) else { continue };
+            let place = |p: Point| {
+                let (x, y) = (left + from + p.x * unit, base - p.y * unit);
+                anchor
+                    + match lettering.turned {
+                        FontTransform::None => point(x, y),
+                        FontTransform::Rotate90 => point(-y, x),
+                        FontTransform::Rotate180 => point(-x, -y),
+                        FontTransform::Rotate270 => point(y, -x),
+                    }
+            };
+            let placed: Vec<OutlineCurve> = outline.curves.iter().map(|curve| map(curve, place)).collect();
+            self.paint(&placed, lettering.colour);
+        }
+    }
+
+    /// The image as a PNG file; with a palette, which makes it a third of the size, if its colours fit into one.
+    pub fn encode(&self) -> Result<Vec<u8>, PlotError> {
+        let colours: BTreeSet<&[u8]> = self.rgb.chunks(3).collect();
+        let palette: Vec<&[u8]> = colours.into_iter().collect();
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
+        encoder.set_compression(png::Compression::High);
+        encoder.set_filter(png::Filter::NoFilter);
+        let image = if palette.len() <= 256 {
+            encoder.set_color(png::ColorType::Indexed);
+            encoder.set_palette(palette.concat());
+            let index = |colour| palette.binary_search(&colour).unwrap_or_default() as u8;
+            Cow::Owned(self.rgb.chunks(3).map(index).collect())
+        } else {
+            encoder.set_color(png::ColorType::Rgb);
+            Cow::Borrowed(&self.rgb)
+        };
+        let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&image));
+        written.map_err(|error| PlotError::Drawing(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    /// Paints what closed curves go round, each pixel by the share of it that is inside.
+    fn paint(&mut self, outline: &[OutlineCurve], colour: BackendColor) {
+        let bounds = |of: fn(Point) -> f32, end: usize| {
+            let places = outline.iter().flat_map(points).map(of);
+            let (low, high) =
+                places.fold((f32::MAX, f32::MIN), |(low, high), at| (low.min(at), high.max(at)));
+            let low = low.floor().clamp(0.0, end as f32) as usize;
+            low..(high.ceil().clamp(0.0, end as f32) as usize).max(low)
+        };
+        let (columns, rows) = (bounds(|p| p.x, self.width), bounds(|p| p.y, self.height));
+        if columns.is_empty() || rows.is_empty() {
+            return;
+        }
+        let mut coverage = Rasterizer::new(columns.len(), rows.len());
+        let local = |p: Point| point(p.x - columns.start as f32, p.y - rows.start as f32);
+        for curve in outline {
+            match *curve {
+                OutlineCurve::Line(a, b) => coverage.draw_line(local(a), local(b)),
+                OutlineCurve::Quad(a, b, c) => coverage.draw_quad(local(a), local(b), local(c)),
+                OutlineCurve::Cubic(a, b, c, d) => {
+                    coverage.draw_cubic(local(a), local(b), local(c), local(d));
+                }
+            }
+        }
+        let (red, green, blue) = colour.rgb;
+        coverage.for_each_pixel_2d(|x, y, share| {
+            let opacity = (share.min(1.0) * SHADES + 0.5).floor() / SHADES * colour.alpha as f32;
+            let at = 3 * ((rows.start + y as usize) * self.width + columns.start + x as usize);
+            for (under, over) in self.rgb[at..at + 3].iter_mut().zip([red, green, blue]) {
+                let (below, above) = (f32::from(*under), f32::from(over));
+                *under = (below + (above - below) * opacity + 0.5) as u8;
+            }
+        });
+    }
+}
+
+fn on_page((x, y): BackendCoord) -> Point {
+    point(x as f32 * SCALE, y as f32 * SCALE)
+}
+
+fn polygon(corners: &[Point]) -> Vec<OutlineCurve> {
+    let next = corners.iter().cycle().skip(1);
+    corners.iter().zip(next).map(|(from, to)| OutlineCurve::Line(*from, *to)).collect()
+}
+
+/// A circle, the same way round as a stroke.
+fn circle(centre: Point, radius: f32) -> [OutlineCurve; 4] {
+    let quarters = [(1.0, 0.0), (0.0, -1.0), (-1.0, 0.0), (0.0, 1.0)];
+    quarters.map(|(x, y)| {
+        let (from, to) = (point(x, y), point(y, -x));
+        let at = |p: Point| centre + point(p.x * radius, p.y * radius);
+        let towards = |p: Point, q: Point| at(point(p.x + q.x * CIRCLE, p.y + q.y * CIRCLE));
+        OutlineCurve::Cubic(at(from), towards(from, to), towards(to, from), at(to))
+    })
+}
+
+fn points(curve: &OutlineCurve) -> Vec<Point> {
+    match *curve {
+        OutlineCurve::Line(a, b) => vec![a, b],
+        OutlineCurve::Quad(a, b, c) => vec![a, b, c],
+        OutlineCurve::Cubic(a, b, c, d) => vec![a, b, c, d],
+    }
+}
+
+fn map(curve: &OutlineCurve, place: impl Fn(Point) -> Point) -> OutlineCurve {
+    match *curve {
+        OutlineCurve::Line(a, b) => OutlineCurve::Line(place(a), place(b)),
+        OutlineCurve::Quad(a, b, c) => OutlineCurve::Quad(place(a), place(b), place(c)),
+        OutlineCurve::Cubic(a, b, c, d) => OutlineCurve::Cubic(place(a), place(b), place(c), place(d)),
+    }
+}
