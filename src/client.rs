@@ -24,7 +24,9 @@ mod options;
 mod workload;
 
 pub use options::{Arrivals, Backoff, ClientOptions};
-pub use workload::{Draws, KeyValueOperation, KeyValueOptions, KeyValueWorkload, Keys, Same, Workload};
+pub use workload::{
+    Draws, KeyValueOperation, KeyValueOptions, KeyValueResponse, KeyValueWorkload, Keys, Same, Workload,
+};
 
 use crate::node::{NodeId, Nodes};
 use crate::process::{Context, Outcome, Process, Value};
@@ -104,6 +106,8 @@ pub struct Client<P: Protocol, W = Same<<P as Protocol>::Operation>> {
     server: usize,
     /// The latest operation.
     operation: u64,
+    /// The latest operation that took place.
+    took_place: u64,
     open: BTreeMap<u64, Open<P::Operation>>,
     /// The operations whose outcome is unknown, for their late responses.
     unknown: BTreeSet<u64>,
@@ -169,6 +173,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
             options,
             server: 0,
             operation: 0,
+            took_place: 0,
             open: BTreeMap::new(),
             unknown: BTreeSet::new(),
             burst: Burst::default(),
@@ -178,6 +183,20 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
     /// How many operations the client has invoked.
     pub fn invoked(&self) -> u64 {
         self.operation
+    }
+
+    /// Whether the operation that it invoked last has taken place.
+    pub fn last_took_place(&self) -> bool {
+        self.operation > 0 && self.took_place == self.operation
+    }
+
+    /// Whether it has invoked all its operations and each has its outcome.
+    pub fn is_done(&self) -> bool {
+        self.is_last() && self.open.is_empty()
+    }
+
+    fn is_last(&self) -> bool {
+        self.options.operations != 0 && self.operation >= self.options.operations
     }
 
     /// How many operations have no outcome yet.
@@ -191,7 +210,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
 
     /// Sets the timer for the next operation, if there is to be one.
     fn schedule(&mut self, ctx: &mut Context<Self>) {
-        if self.options.operations != 0 && self.operation >= self.options.operations {
+        if self.is_last() {
             return;
         }
         let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation + 1, 0, WHEN);
@@ -265,6 +284,9 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
 
     fn finish<R: Value>(&mut self, number: u64, outcome: Outcome, response: R, ctx: &mut Context<Self>) {
         if self.open.remove(&number).is_some() {
+            if outcome == Outcome::Ok {
+                self.took_place = self.took_place.max(number);
+            }
             ctx.cancel_timer(&ClientTimer::Timeout(number));
             ctx.cancel_timer(&ClientTimer::Retry(number));
             ctx.respond(number, outcome, response);

@@ -54,7 +54,7 @@
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
-//! | readers | [`digest`], [`story`], [`metrics`], [`impact`] | records, and never the world |
+//! | readers | [`digest`], [`story`], [`metrics`], [`impact`], [`staleness`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
 //! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
 //! | ground | [`time`], [`random`], [`distribution`], [`fingerprint`], `scheduler` | no nodes |
@@ -142,6 +142,7 @@ pub mod random;
 pub mod record;
 mod scheduler;
 pub mod simulation;
+pub mod staleness;
 pub mod storage;
 pub mod story;
 pub mod time;
@@ -154,7 +155,7 @@ pub use simulation::Simulation;
 
 /// The version of everything that decides a run. It is raised whenever a pinned digest changes, and
 /// printed in every line that replays a run.
-pub const ENGINE: u32 = 1;
+pub const ENGINE: u32 = 2;
 
 /// What a model or a test needs at its top: `use netsplit::prelude::*;`.
 pub mod prelude {

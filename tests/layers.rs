@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 30] = [
     "time",
     "fingerprint",
     "caught",
@@ -28,6 +28,7 @@ const ORDER: [&str; 29] = [
     "impact",
     "plot",
     "client",
+    "staleness",
     "world",
     "property",
     "simulation",

@@ -1,6 +1,6 @@
 //! Multi-Paxos: leader change, catching up, sweeps, and what a commit costs over a measured network.
 
-use netsplit::client::{Client, RequestId};
+use netsplit::client::{Arrivals, ClientOptions, KeyValueOperation, RequestId};
 use netsplit::distribution::constant;
 use netsplit::metrics::Metrics;
 use netsplit::model::{Model, Setup};
@@ -8,6 +8,7 @@ use netsplit::nemesis;
 use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::topology::Topology;
+use netsplit_models::key_value::StoreClient;
 use netsplit_models::multi_paxos::{
     Command, Message, MultiPaxos, Parameters, Replica, Requests, Vote, agree, leader, works,
 };
@@ -38,15 +39,33 @@ impl Cluster {
     }
 }
 
-fn five() -> Parameters {
-    Parameters { replicas: 5, ..Parameters::default() }
+/// Two clients, each with this many operations, which it tries ten times.
+fn with(operations: u64) -> Parameters {
+    let client = ClientOptions { operations, attempts: 10, ..ClientOptions::default() };
+    Parameters { clients: 2, client, ..Parameters::default() }
+}
+
+/// Whose clients try again and again.
+fn patient(parameters: Parameters) -> Parameters {
+    let client = ClientOptions { attempts: 1_000, ..parameters.client };
+    Parameters { client, ..parameters }
+}
+
+/// Whose clients think for so long after each response.
+fn thinking(span: Duration, parameters: Parameters) -> Parameters {
+    let client = ClientOptions { arrivals: Arrivals::Closed(span.into()), ..parameters.client };
+    Parameters { client, ..parameters }
+}
+
+fn five(operations: u64) -> Parameters {
+    Parameters { replicas: 5, ..with(operations) }
 }
 
 // ---- Leading ----
 
 #[test]
 fn one_replica_leads_and_all_apply_the_same_requests() {
-    let Cluster { mut sim, replicas, .. } = cluster(&Parameters { operations: 20, leader: 2, ..five() });
+    let Cluster { mut sim, replicas, .. } = cluster(&Parameters { leader: 2, ..five(20) });
     let metrics = sim.observe(Metrics::default());
     sim.run_for(seconds(5));
     assert_eq!(leader(sim.world()), Some(replicas[2].id()));
@@ -61,15 +80,14 @@ fn one_replica_leads_and_all_apply_the_same_requests() {
 
 #[test]
 fn a_cluster_of_one_chooses_alone() {
-    let Cluster { mut sim, replicas, .. } =
-        cluster(&Parameters { replicas: 1, operations: 3, ..Parameters::default() });
+    let Cluster { mut sim, replicas, .. } = cluster(&Parameters { replicas: 1, ..with(3) });
     sim.run_for(seconds(2));
     assert_eq!(sim[replicas[0]].applied().len(), 6);
 }
 
 #[test]
 fn when_the_leader_crashes_another_one_leads_and_clients_go_on() {
-    let mut cluster = cluster(&five());
+    let mut cluster = cluster(&five(0));
     cluster.sim.run_for(seconds(1));
     let before = cluster.applied(1);
     cluster.sim.crash(cluster.replicas[0]);
@@ -83,7 +101,7 @@ fn when_the_leader_crashes_another_one_leads_and_clients_go_on() {
 
 #[test]
 fn the_minority_side_of_a_partition_makes_no_progress_and_the_majority_does() {
-    let mut cluster = cluster(&five());
+    let mut cluster = cluster(&five(0));
     cluster.sim.run_for(seconds(1));
     let (replicas, clients) = (&cluster.replicas, &cluster.clients);
     // The leader, one follower and one client against all others.
@@ -102,8 +120,7 @@ fn the_minority_side_of_a_partition_makes_no_progress_and_the_majority_does() {
 
 #[test]
 fn the_late_accepts_of_a_deposed_leader_are_refused() {
-    let Cluster { mut sim, replicas, clients } =
-        cluster(&Parameters { operations: 0, ..Parameters::default() });
+    let Cluster { mut sim, replicas, clients } = cluster(&with(0));
     sim.run_for(seconds(1));
     // The leader goes on proposing the request of the client on its side, and nobody hears of it.
     sim.isolate((replicas[0], clients[0]));
@@ -125,10 +142,11 @@ fn the_late_accepts_of_a_deposed_leader_are_refused() {
 
 #[test]
 fn a_new_leader_keeps_a_command_that_may_be_chosen_and_fills_the_gaps_before_it() {
-    let Cluster { mut sim, replicas, clients } = cluster(&Parameters::default());
+    let Cluster { mut sim, replicas, clients } = cluster(&with(0));
     // A leader that is gone had proposed for slot 3; one replica had accepted, and was down since.
     let ballot = Ballot { round: 1, proposer: replicas[0].id() };
-    let command = Command::Apply(RequestId { client: clients[0], operation: 1 });
+    let command =
+        Command::Apply(RequestId { client: clients[0], operation: 1 }, KeyValueOperation::Read { key: 0 });
     sim.send(replicas[0], replicas[1], Message::Accept { slot: 3, vote: Vote { ballot, command } });
     sim.crash(replicas[0]);
     sim.run_for(milliseconds(50));
@@ -143,7 +161,7 @@ fn a_new_leader_keeps_a_command_that_may_be_chosen_and_fills_the_gaps_before_it(
 
 #[test]
 fn a_replica_that_was_down_catches_up() {
-    let Cluster { mut sim, replicas, .. } = cluster(&Parameters { operations: 100, ..Parameters::default() });
+    let Cluster { mut sim, replicas, .. } = cluster(&with(100));
     sim.run_for(milliseconds(500));
     sim.crash(replicas[2]);
     sim.run_for(seconds(10));
@@ -156,7 +174,7 @@ fn a_replica_that_was_down_catches_up() {
 
 #[test]
 fn a_replica_keeps_its_promise_through_a_crash() {
-    let Cluster { mut sim, replicas, .. } = cluster(&Parameters::default());
+    let Cluster { mut sim, replicas, .. } = cluster(&with(0));
     sim.run_for(seconds(1));
     let promised = sim[replicas[1]].promised();
     assert!(promised.is_some());
@@ -167,8 +185,7 @@ fn a_replica_keeps_its_promise_through_a_crash() {
 
 #[test]
 fn requests_are_applied_once_whatever_is_lost_or_duplicated() {
-    let Cluster { mut sim, replicas, .. } =
-        cluster(&Parameters { operations: 50, attempts: 1_000, ..five() });
+    let Cluster { mut sim, replicas, .. } = cluster(&patient(five(50)));
     sim.set_loss(0.2);
     sim.set_duplication(0.2);
     sim.run_for(seconds(120));
@@ -191,8 +208,7 @@ fn chosen_twice(world: &World<Message>) -> bool {
 
 #[test]
 fn multi_paxos_is_safe_under_every_fault_and_serves_its_clients_when_they_are_over() {
-    let parameters =
-        Parameters { operations: 5, think_time: milliseconds(200), attempts: 1_000, ..Parameters::default() };
+    let parameters = thinking(milliseconds(200), patient(with(5)));
     netsplit::check(|seed| {
         let mut sim = simulation(&parameters, seed);
         sim.set_loss(0.05);
@@ -204,7 +220,7 @@ fn multi_paxos_is_safe_under_every_fault_and_serves_its_clients_when_they_are_ov
     .within(seconds(20))
     .properties(MultiPaxos.properties())
     .eventually_after_heal("all operations are applied, by all", |world| {
-        let invoked = |client: &Client<Requests>| client.invoked() == 5;
+        let invoked = |client: &StoreClient<Requests>| client.invoked() == 5;
         world.each().all(invoked) && world.each().all(|replica: &Replica| replica.applied().len() == 10)
     })
     .reachable("two replicas believe that they lead", |world| {
@@ -219,7 +235,7 @@ fn multi_paxos_is_safe_under_every_fault_and_serves_its_clients_when_they_are_ov
 
 #[test]
 fn clients_that_go_on_for_ever_are_served_after_the_faults() {
-    netsplit::check(|seed| simulation(&Parameters { think_time: seconds(0), ..five() }, seed))
+    netsplit::check(|seed| simulation(&thinking(seconds(0), five(0)), seed))
         .seeds(0..20)
         .faults(nemesis::partitions().and(nemesis::crashes()).and(nemesis::pauses()).until(seconds(2)))
         .properties(MultiPaxos.properties())
@@ -228,7 +244,7 @@ fn clients_that_go_on_for_ever_are_served_after_the_faults() {
 
 #[test]
 fn a_system_without_a_majority_does_not_count_as_working() {
-    let Cluster { mut sim, replicas, .. } = cluster(&Parameters { attempts: 2, ..Parameters::default() });
+    let Cluster { mut sim, replicas, .. } = cluster(&Parameters::default());
     sim.run_until(works);
     sim.crash((replicas[1], replicas[2]));
     sim.run_for(milliseconds(100));
@@ -259,13 +275,17 @@ fn latencies(regions: &[&str], leader: usize) -> Vec<Duration> {
     let parameters = Parameters {
         replicas: regions.len(),
         clients: 1,
-        operations: 6,
-        think_time: milliseconds(500),
+        client: ClientOptions {
+            arrivals: Arrivals::Closed(constant(milliseconds(500))),
+            timeout: seconds(2),
+            attempts: 10,
+            operations: 6,
+            ..ClientOptions::default()
+        },
         leader,
         heartbeat_interval: milliseconds(500),
         election_timeout: seconds(2),
-        client_timeout: seconds(2),
-        attempts: 10,
+        ..Parameters::default()
     };
     let mut sim = MultiPaxos.simulation(&parameters, &setup, 1).expect("the parameters are in range");
     sim.detach_all();
@@ -336,7 +356,7 @@ fn the_default_run_of_seed_1_is_pinned_and_another_seed_differs() {
         sim.run_for(seconds(5));
         sim.observer(digest).to_string()
     };
-    assert_eq!(digest(1), "559f4a4a41a97e03461c4eaede7d9de9");
+    assert_eq!(digest(1), "60fdc8265546f140540378552fb5eab0");
     assert_ne!(digest(1), digest(2));
 }
 
@@ -351,7 +371,8 @@ fn a_parameter_out_of_range_is_refused_with_its_name_and_the_range() {
     assert!(
         refused(Parameters { leader: 3, ..parameters() }).contains("leader is 3: expected a replica, 0 to 2")
     );
-    assert!(refused(Parameters { attempts: 0, ..parameters() }).contains("attempts is zero"));
+    let never = ClientOptions { attempts: 0, ..ClientOptions::default() };
+    assert!(refused(Parameters { client: never, ..parameters() }).contains("client.attempts is 0"));
     let impatient = Parameters { election_timeout: milliseconds(50), ..parameters() };
     assert!(refused(impatient).contains("election_timeout is 50ms: expected more than heartbeat_interval"));
 }

@@ -1,8 +1,10 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
+pub mod key_value;
 pub mod multi_paxos;
 pub mod paxos;
 pub mod queue;
+pub mod store;
 pub mod two_phase;
 pub mod two_phase_commit;
 
@@ -15,6 +17,8 @@ pub fn all() -> Models {
         .with(paxos::Paxos)
         .with(multi_paxos::MultiPaxos)
         .with(queue::Queue)
+        .with(store::Abd)
+        .with(store::Dynamo)
 }
 
 /// The README's programs compile.

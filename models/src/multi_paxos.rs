@@ -1,5 +1,5 @@
 //! Multi-Paxos: replicas agree on a log of commands by one instance of Paxos for each slot, under a stable
-//! leader.
+//! leader. The commands read and write a store of keys and values, which each replica builds from the log.
 //!
 //! Lamport, "The Part-Time Parliament", TODS 1998, and "Paxos Made Simple", 2001, section 3; the messages
 //! follow van Renesse and Altinbuken, "Paxos Made Moderately Complex", 2015. For one instance see
@@ -15,7 +15,8 @@
 //! with their promise and their votes, which are durable before anybody is told. What is chosen is not
 //! stored: a replica that was down, or has missed an announcement, learns it from the leader. Two replicas
 //! may believe that they lead; the ballots see to it that they choose no two commands for one slot. Clients
-//! ask one replica after another until the leader answers; a request that was sent twice is applied once.
+//! ask one replica after another until the leader answers; a request that was sent twice is applied once, at the
+//! first slot that it is chosen for.
 //!
 //! Left out: snapshots (the log and the votes grow for ever), changes of membership, and reads that do not go
 //! through the log.
@@ -27,10 +28,12 @@ mod replica;
 pub use acceptor::Vote;
 pub use replica::{Options, Replica, Timer};
 
+use crate::key_value;
 use crate::paxos::Ballot;
-use netsplit::client::{Arrivals, Client, ClientOptions, Protocol, Reply, RequestId};
+use netsplit::client::{
+    ClientOptions, KeyValueOperation, KeyValueOptions, KeyValueResponse, Protocol, Reply, RequestId,
+};
 use netsplit::model::{Model, Setup};
-use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::property::Property;
 use serde::{Deserialize, Serialize};
@@ -45,18 +48,18 @@ pub type Slot = u64;
 pub enum Command {
     /// Do nothing: fills a gap.
     Nothing,
-    /// Apply a client's request.
-    Apply(RequestId),
+    /// Apply a client's request. Reads go through the log, too, and so see every write before them.
+    Apply(RequestId, KeyValueOperation),
 }
 
 /// What replicas and clients say to each other.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are named by what they are")]
 pub enum Message {
-    /// From a client: append this.
-    Request(RequestId),
-    /// To a client: it is applied, and has this place in the list.
-    Done { request: RequestId, place: u64 },
+    /// From a client.
+    Request { request: RequestId, operation: KeyValueOperation },
+    /// To a client: it is applied, with this result.
+    Done { request: RequestId, response: KeyValueResponse },
     /// To a client: ask this replica.
     Redirect { request: RequestId, leader: NodeId },
     /// Phase 1a: will you take part in this ballot, for all slots from `first` on?
@@ -92,22 +95,18 @@ impl Message {
 #[derive(Clone, Debug, Hash)]
 pub struct Requests;
 
-/// What a client asks for: that its request be appended to the list.
-#[derive(Clone, Copy, Debug, Default, Hash)]
-pub struct Append;
-
 impl Protocol for Requests {
     type Message = Message;
-    type Operation = Append;
-    type Response = u64;
+    type Operation = KeyValueOperation;
+    type Response = KeyValueResponse;
 
-    fn request(&self, id: RequestId, _: &Append) -> Message {
-        Message::Request(id)
+    fn request(&self, request: RequestId, operation: &KeyValueOperation) -> Message {
+        Message::Request { request, operation: *operation }
     }
 
-    fn reply(message: &Message) -> Option<(RequestId, Reply<u64>)> {
+    fn reply(message: &Message) -> Option<(RequestId, Reply<KeyValueResponse>)> {
         match message {
-            Message::Done { request, place } => Some((*request, Reply::Done(*place))),
+            Message::Done { request, response } => Some((*request, Reply::Done(*response))),
             Message::Redirect { request, leader } => Some((*request, Reply::Redirect(*leader))),
             _ => None,
         }
@@ -130,17 +129,11 @@ pub fn leader(world: &World<Message>) -> Option<NodeId> {
 }
 
 /// Whether the system works: all follow one leader and know whatever it has announced to be chosen, and it
-/// has applied the latest operation of some client. The last is what a system that stands still never
-/// reaches, and one that works reaches again and again, for clients that end and for those that go on for
-/// ever.
+/// serves clients.
 pub fn works(world: &World<Message>) -> bool {
     let Some(leader) = leader(world).and_then(|id| world.get::<Replica>(id)) else { return false };
-    let latest = |client: Handle<Client<Requests>>| RequestId {
-        client: client.id(),
-        operation: world[client].invoked(),
-    };
     world.each::<Replica>().all(|replica| Some(replica.next()) >= leader.announced())
-        && world.nodes_of().any(|client| leader.has_applied(latest(client)))
+        && key_value::serves::<Requests>(world)
 }
 
 /// The model; see the [module](self).
@@ -155,11 +148,10 @@ pub struct Parameters {
     pub replicas: usize,
     /// How many clients.
     pub clients: usize,
-    /// How many operations each client invokes; zero for no end.
-    pub operations: u64,
-    /// From a response to the client's next invocation.
-    #[serde(with = "netsplit::time::span")]
-    pub think_time: Duration,
+    /// How each client works.
+    pub client: ClientOptions,
+    /// What it asks for.
+    pub workload: KeyValueOptions,
     /// Which replica campaigns at the start.
     pub leader: usize,
     /// How often the leader lets the others hear of it.
@@ -168,48 +160,33 @@ pub struct Parameters {
     /// How long a replica that hears of no leader waits before it campaigns, up to twice as long.
     #[serde(with = "netsplit::time::span")]
     pub election_timeout: Duration,
-    /// How long a client waits before it tries again.
-    #[serde(with = "netsplit::time::span")]
-    pub client_timeout: Duration,
-    /// How often a client tries an operation before it gives it up.
-    pub attempts: u32,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
         Parameters {
             replicas: 3,
-            clients: 2,
-            operations: 0,
-            think_time: milliseconds(10),
+            clients: 3,
+            client: ClientOptions::default(),
+            workload: KeyValueOptions::default(),
             leader: 0,
             heartbeat_interval: milliseconds(50),
             election_timeout: milliseconds(200),
-            client_timeout: milliseconds(200),
-            attempts: 10,
         }
     }
 }
 
 impl Parameters {
     fn validate(&self) -> Result<(), String> {
-        let &Parameters { replicas, clients, leader, client_timeout, attempts, .. } = self;
-        let &Parameters { heartbeat_interval, election_timeout, .. } = self;
-        for (name, count) in [("replicas", replicas), ("clients", clients)] {
-            if !(1..=1000).contains(&count) {
-                return Err(format!("{name} is {count}: expected 1 to 1000"));
-            }
+        let &Parameters { replicas, leader, heartbeat_interval, election_timeout, .. } = self;
+        if !(1..=1000).contains(&replicas) {
+            return Err(format!("replicas is {replicas}: expected 1 to 1000"));
         }
         if leader >= replicas {
             return Err(format!("leader is {leader}: expected a replica, 0 to {}", replicas - 1));
         }
-        let nothing = [
-            ("heartbeat_interval", heartbeat_interval.is_zero()),
-            ("client_timeout", client_timeout.is_zero()),
-            ("attempts", attempts == 0),
-        ];
-        if let Some((name, _)) = nothing.iter().find(|(_, is_zero)| *is_zero) {
-            return Err(format!("{name} is zero: expected more"));
+        if heartbeat_interval.is_zero() {
+            return Err("heartbeat_interval is zero: expected more".to_string());
         }
         if election_timeout <= heartbeat_interval {
             return Err(format!(
@@ -217,7 +194,7 @@ impl Parameters {
                  {heartbeat_interval:?}"
             ));
         }
-        Ok(())
+        key_value::validate(self.clients, &self.client, &self.workload)
     }
 }
 
@@ -235,15 +212,13 @@ impl Model for MultiPaxos {
 
     fn help(&self) -> &'static [(&'static str, &'static str)] {
         &[
-            ("replicas", "how many replicas; a majority chooses"),
-            ("clients", "how many clients, each with one operation at a time"),
-            ("operations", "how many operations each client invokes; 0 for no end"),
-            ("think_time", "from a response to the client's next invocation"),
+            key_value::REPLICAS,
+            key_value::CLIENTS,
+            key_value::CLIENT,
+            key_value::WORKLOAD,
             ("leader", "which replica campaigns at the start, counted from 0"),
             ("heartbeat_interval", "how often the leader lets the others hear of it"),
             ("election_timeout", "how long a replica that hears of no leader waits, up to twice as long"),
-            ("client_timeout", "how long a client waits for an answer before it tries again"),
-            ("attempts", "how often a client tries an operation before it gives it up"),
         ]
     }
 
@@ -265,16 +240,8 @@ impl Model for MultiPaxos {
             Replica::new(all.to_vec(), options)
         });
         let replicas: Vec<NodeId> = replicas.into_iter().map(NodeId::from).collect();
-        let options = ClientOptions {
-            arrivals: Arrivals::Closed(parameters.think_time.into()),
-            timeout: parameters.client_timeout,
-            attempts: parameters.attempts,
-            operations: parameters.operations,
-            ..ClientOptions::default()
-        };
-        sim.add_clients("client", parameters.clients, |_, _| {
-            Client::new(Requests, replicas.clone(), options.clone())
-        });
+        let Parameters { clients, client, workload, .. } = parameters;
+        key_value::add_clients(&mut sim, &Requests, &replicas, *clients, client, workload);
         Ok(sim)
     }
 

@@ -109,6 +109,15 @@ pub enum KeyValueOperation {
     },
 }
 
+/// What a store of keys and values answers.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub enum KeyValueResponse {
+    /// The value under the key; none if nothing was stored there.
+    Read(Option<RequestId>),
+    /// It is stored.
+    Written,
+}
+
 /// How keys are chosen. As data: `{ uniform = 100 }` or `{ zipf = { count = 100, exponent = 0.99 } }`.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
 #[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]

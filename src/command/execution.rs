@@ -12,6 +12,7 @@ use crate::partition::Partition;
 use crate::process::Value;
 use crate::property::{Property, When};
 use crate::simulation::Simulation;
+use crate::staleness::Staleness;
 use crate::time::Time;
 use crate::world::World;
 use anyhow::{Result, bail};
@@ -33,6 +34,7 @@ pub(super) struct Finished {
     /// Empty after a blind run, and so is the story.
     pub(super) digest: String,
     pub(super) metrics: Metrics,
+    pub(super) staleness: Staleness,
     pub(super) impact: Impact,
     /// The faults, written and drawn.
     pub(super) plan: FaultPlan,
@@ -82,9 +84,10 @@ fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepar
     let parameters: M::Parameters = scenario.parameters()?;
     let properties = chosen(model.properties(), scenario)?;
     let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
-        // A model names the parameter first.
-        let name = problem.split_whitespace().next().unwrap_or_default();
-        scenario.setting_error(&["parameters", name], &problem)
+        // A model names the parameter first: `replicas`, or `client.timeout`.
+        let name = problem.split_whitespace().next().unwrap_or_default().trim_end_matches(':');
+        let path: Vec<&str> = ["parameters"].into_iter().chain(name.split('.')).collect();
+        scenario.setting_error(&path, &problem)
     })?;
     scenario.check_placement(sim.world())?;
     let faults = scenario.faults(sim.world(), seed)?;
@@ -117,6 +120,7 @@ impl Run<'_> {
             sim.detach_all();
         }
         let metrics = sim.observe(Metrics::default());
+        let staleness = sim.observe(Staleness::default());
         let impact = sim.observe(Impact::default());
         let digest = (!self.blind).then(|| sim.observe_digest());
         if let Some(trace) = &self.trace {
@@ -133,7 +137,8 @@ impl Run<'_> {
             judged && !faults.any(|(at, fault)| impact.touched(*at, fault))
         });
         let inert: Vec<String> = inert.map(|entry| entry.label).collect();
-        Ok(Finished { digest, metrics: sim.observer(metrics).clone(), impact, plan, checks, inert, story })
+        let (metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
+        Ok(Finished { digest, metrics, staleness, impact, plan, checks, inert, story })
     }
 }
 

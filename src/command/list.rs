@@ -1,6 +1,6 @@
 //! `netsplit list`.
 
-use super::models::Models;
+use super::models::{Models, Parameter};
 use super::say;
 use super::scenario::Scenario;
 use anyhow::{Context, Result};
@@ -21,7 +21,11 @@ pub(super) fn list(models: &Models, asked: Option<&Path>) -> Result<()> {
     for model in models.iter() {
         say(&format!("\n  {}  {}", model.name(), model.about()));
         for parameter in model.parameters() {
-            say(&format!("      {:<22} {:<12} {}", parameter.name, parameter.default, parameter.help));
+            let Parameter { name, default, help } = parameter;
+            match default.len() {
+                ..=12 => say(&format!("      {name:<22} {default:<12} {help}")),
+                _ => say(&format!("      {name:<22} {default}\n      {:<35} {help}", "")),
+            }
         }
     }
     let mut files: Vec<PathBuf> = entries;

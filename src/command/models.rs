@@ -66,10 +66,15 @@ impl Models {
 fn defaults<M: Model>(_: &M) -> Vec<(String, String)> {
     match serde_json::to_value(M::Parameters::default()) {
         Ok(serde_json::Value::Object(fields)) => {
-            fields.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+            fields.into_iter().map(|(name, value)| (name, as_toml(&value))).collect()
         }
         _ => Vec::new(),
     }
+}
+
+/// As it is written in a scenario.
+fn as_toml(value: &serde_json::Value) -> String {
+    toml::Value::try_from(value).map_or_else(|_| value.to_string(), |value| value.to_string())
 }
 
 impl<M: Model> AnyModel for M {

@@ -11,6 +11,7 @@ use super::{Ended, say};
 use crate::metrics::{Metrics, percentile};
 use crate::plot;
 use crate::process::Outcome;
+use crate::staleness::Staleness;
 use crate::time::format_span;
 use anyhow::{Result, anyhow};
 use serde_json::json;
@@ -85,6 +86,9 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
             )?;
             folder.add_figure(&figure)?;
         }
+        if finished.staleness.stale_share().is_some() {
+            folder.add("reads.csv", &finished.staleness.csv())?;
+        }
         folder.add("summary.json", &format!("{summary:#}\n"))?;
         if let Some(failure) = &failure {
             saved = Some(failure.add_to(&mut folder)?);
@@ -154,6 +158,7 @@ fn summary_json(scenario: &Scenario, seed: u64, finished: &Finished) -> serde_js
                 "open": open_operations(metrics),
             },
             "latency": latency,
+            "reads": staleness_json(&finished.staleness),
             "messages": {
                 "sent": metrics.sent(),
                 "sent_by_kind": metrics.sent_by_kind(),
@@ -164,6 +169,20 @@ fn summary_json(scenario: &Scenario, seed: u64, finished: &Finished) -> serde_js
             "synced_writes": metrics.synced_writes(),
         },
     })
+}
+
+/// None without reads.
+fn staleness_json(staleness: &Staleness) -> Option<serde_json::Value> {
+    let share = staleness.stale_share()?;
+    let stale = staleness.reads().iter().filter_map(|read| read.stale);
+    let oldest = stale.clone().map(|stale| stale.age).max().unwrap_or_default();
+    Some(json!({
+        "count": staleness.reads().len(),
+        "stale": stale.clone().count(),
+        "stale_share": share,
+        "oldest_ms": oldest.as_secs_f64() * 1e3,
+        "most_versions": stale.map(|stale| stale.versions).max().unwrap_or_default(),
+    }))
 }
 
 fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished) {
@@ -191,6 +210,18 @@ fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished) {
         if !named.is_empty() {
             say(&format!("  latency      {}", named.join("   ")));
         }
+    }
+    if let Some(share) = finished.staleness.stale_share() {
+        let stale = || finished.staleness.reads().iter().filter_map(|read| read.stale);
+        let oldest = match stale().map(|stale| (stale.age, stale.versions)).max() {
+            Some((age, _)) => {
+                let versions = stale().map(|stale| stale.versions).max().unwrap_or_default();
+                format!("; overwritten up to {} and {versions} versions before", rounded(age))
+            }
+            None => String::new(),
+        };
+        let (reads, stale) = (finished.staleness.reads().len(), stale().count());
+        say(&format!("  reads        {reads}, of which {stale} stale ({:.1} %){oldest}", share * 100.0));
     }
     let kinds: Vec<String> =
         metrics.sent_by_kind().iter().map(|(kind, count)| format!("{kind} {count}")).collect();

@@ -1,10 +1,10 @@
 //! The learner in a replica: which command is chosen for each slot, and the state machine they drive.
 //!
-//! The state machine appends requests to a list. A request can be chosen for two slots, when its client
+//! The state machine is a store of keys and values. A request can be chosen for two slots, when its client
 //! tried again and a new leader did not know; it is applied at the first of them only.
 
 use super::{Command, Slot};
-use netsplit::client::RequestId;
+use netsplit::client::{KeyValueOperation, KeyValueResponse, RequestId};
 use netsplit::fingerprint::fingerprint;
 use std::collections::BTreeMap;
 
@@ -22,8 +22,9 @@ pub(super) struct Learner {
     applied: Vec<RequestId>,
     /// The slot that was learned last, for [`agrees`](Learner::agrees).
     last: Option<Slot>,
-    /// The place in the list of each request.
-    places: BTreeMap<RequestId, u64>,
+    store: BTreeMap<u64, RequestId>,
+    /// What came of each request that is applied.
+    responses: BTreeMap<RequestId, KeyValueResponse>,
 }
 
 impl Learner {
@@ -47,20 +48,14 @@ impl Learner {
         &self.applied
     }
 
-    /// The place of `request` in the list, if it is applied.
-    pub(super) fn place(&self, request: RequestId) -> Option<u64> {
-        self.places.get(&request).copied()
+    /// What came of `request`, if it is applied.
+    pub(super) fn response(&self, request: RequestId) -> Option<KeyValueResponse> {
+        self.responses.get(&request).copied()
     }
 
     /// How many different requests are applied.
     pub(super) fn distinct(&self) -> usize {
-        self.places.len()
-    }
-
-    /// Whether `request` is applied, or a later one of its client. Clients do one operation at a time, so
-    /// whatever comes before that one is over.
-    pub(super) fn is_over(&self, request: RequestId) -> bool {
-        self.places.range(request..).next().is_some_and(|(later, _)| later.client == request.client)
+        self.responses.len()
     }
 
     /// Whether no slot is known to be chosen for different commands here and there: among those that both
@@ -90,19 +85,27 @@ impl Learner {
         while let Some(&command) = self.chosen.get(&self.next) {
             self.next += 1;
             self.chain.push(fingerprint(&(self.chain.last(), command)));
-            if let Command::Apply(request) = command {
-                self.apply(request);
+            if let Command::Apply(request, operation) = command {
+                self.apply(request, operation);
                 requests.push(request);
             }
         }
         requests
     }
 
-    fn apply(&mut self, request: RequestId) {
-        if !self.is_over(request) {
-            self.places.insert(request, self.applied.len() as u64);
-            self.applied.push(request);
+    fn apply(&mut self, request: RequestId, operation: KeyValueOperation) {
+        if self.responses.contains_key(&request) {
+            return;
         }
+        let response = match operation {
+            KeyValueOperation::Read { key } => KeyValueResponse::Read(self.store.get(&key).copied()),
+            KeyValueOperation::Write { key, value } => {
+                self.store.insert(key, value);
+                KeyValueResponse::Written
+            }
+        };
+        self.responses.insert(request, response);
+        self.applied.push(request);
     }
 
     /// Some commands chosen from `first` on, without a gap.

@@ -4,7 +4,7 @@ use super::acceptor::Acceptor;
 use super::learner::Learner;
 use super::{Command, Message, Slot, Vote};
 use crate::paxos::{Ballot, majority};
-use netsplit::client::RequestId;
+use netsplit::client::{KeyValueOperation, RequestId};
 use netsplit::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -121,7 +121,7 @@ impl Replica {
 
     /// Whether it has applied `request`.
     pub fn has_applied(&self, request: RequestId) -> bool {
-        self.learner.place(request).is_some()
+        self.learner.response(request).is_some()
     }
 
     /// Whether it and `other` know no two commands to be chosen for one slot.
@@ -215,7 +215,7 @@ impl Replica {
 
     /// Enabled for a leader. A request that it has proposed is on its way; one that it has applied is
     /// answered again; for any other it takes the next slot.
-    fn on_request(&mut self, request: RequestId, ctx: &mut Context<Self>) {
+    fn on_request(&mut self, request: RequestId, operation: KeyValueOperation, ctx: &mut Context<Self>) {
         let leadership = match &self.role {
             Role::Leader(leadership) => leadership,
             Role::Follower(Some(leader)) => {
@@ -223,8 +223,8 @@ impl Replica {
             }
             Role::Follower(None) | Role::Candidate(_) => return,
         };
-        let command = Command::Apply(request);
-        if self.learner.is_over(request) {
+        let command = Command::Apply(request, operation);
+        if self.has_applied(request) {
             self.answer(request, ctx);
         } else if !leadership.proposed.values().any(|(proposed, _)| *proposed == command) {
             self.propose(&[(leadership.next, command)], ctx);
@@ -293,8 +293,8 @@ impl Replica {
 
     /// Enabled when `request` has been applied.
     fn answer(&mut self, request: RequestId, ctx: &mut Context<Self>) {
-        if let Some(place) = self.learner.place(request) {
-            ctx.send(request.client, Message::Done { request, place });
+        if let Some(response) = self.learner.response(request) {
+            ctx.send(request.client, Message::Done { request, response });
         }
     }
 
@@ -389,7 +389,7 @@ impl Process for Replica {
             Message::CatchUp { first } => {
                 ctx.send(from, Message::Chosen { first, commands: self.learner.batch(first) });
             }
-            Message::Request(request) => self.on_request(request, ctx),
+            Message::Request { request, operation } => self.on_request(request, operation, ctx),
             Message::Done { .. } | Message::Redirect { .. } => {}
         }
     }
