@@ -10,15 +10,22 @@
 
 mod axis;
 mod bands;
+mod colour;
+mod compare;
+mod counts;
 mod frame;
+mod labels;
 mod page;
 mod raster;
+mod runs;
+pub mod sweep;
 
 use crate::metrics::{Metrics, Operation, percentile};
 use crate::process::Outcome;
 use crate::time::{Duration, Time, format_span, nanoseconds_of};
 use axis::Axis;
-use frame::{Drawing, Drawn, Frame, Mark, Plot};
+use colour::BLUE;
+use frame::{Drawing, Drawn, Frame, LEFT, LINE, Mark, Plot};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -51,11 +58,21 @@ impl Figure {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
-    /// The name is none of [`NAMES`].
-    #[error("there is no figure `{name}`: expected {}", NAMES.join(", "))]
+    /// There is no figure of that name.
+    #[error("there is no figure `{name}`: expected {}", known.join(", "))]
     UnknownName {
         /// The name that was asked for.
         name: String,
+        /// The names of the figures that there are.
+        known: Vec<&'static str>,
+    },
+    /// The figure is of another kind of sweep.
+    #[error("the figure `{name}` needs {needs}")]
+    NotApplicable {
+        /// Its name.
+        name: &'static str,
+        /// What would have to be varied.
+        needs: &'static str,
     },
     /// The window of the availability is empty.
     #[error("the window of the availability is 0: expected a span of time, such as 1s")]
@@ -83,7 +100,7 @@ pub fn figure(
         "latency-cdf" => latency_cdf(metrics, title),
         "latency-over-time" => latency_over_time(metrics, title, duration),
         "availability" => availability(metrics, title, duration, window),
-        _ => Err(PlotError::UnknownName { name: name.to_string() }),
+        _ => Err(PlotError::UnknownName { name: name.to_string(), known: NAMES.to_vec() }),
     }
 }
 
@@ -109,7 +126,8 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
     }
     let frame = Frame {
         title,
-        key: vec![(Mark::Line, taken_place(metrics))],
+        key: vec![(Mark::Line(BLUE), taken_place(metrics))],
+        left: LEFT,
         bands: &[],
         x: latency_axis(&latencies, 0.2),
         y: Axis::share("share of operations at or below"),
@@ -149,6 +167,7 @@ pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> 
             .iter()
             .map(|(ending, count)| (ending.mark(), format!("{} ({count})", ending.name())))
             .collect(),
+        left: LEFT,
         bands: metrics.bands(),
         x: Axis::time(end(metrics, duration)),
         y: latency_axis(&latencies, 0.04 + 0.05 * missed.len() as f64),
@@ -191,7 +210,11 @@ pub fn availability(
     let end = end(metrics, duration);
     let frame = Frame {
         title,
-        key: vec![(Mark::Line, format!("by windows of {}: {}", format_span(window), taken_place(metrics)))],
+        key: vec![(
+            Mark::Line(BLUE),
+            format!("by windows of {}: {}", format_span(window), taken_place(metrics)),
+        )],
+        left: LEFT,
         bands: metrics.bands(),
         x: Axis::time(end),
         y: Axis::share("share of operations that took place"),
@@ -247,7 +270,7 @@ fn draw_curve(plot: &Plot, curve: &[(f64, f64)], latencies: &[Duration]) -> Draw
         (format!("{name} {}", rounded(latency)), (nanoseconds_of(latency) as f64, rank))
     });
     percentiles.iter().try_for_each(|(_, point)| plot.guide(*point))?;
-    plot.line(curve)?;
+    plot.line(BLUE, LINE, curve)?;
     percentiles.iter().try_for_each(|(label, point)| plot.point_out(label, *point))
 }
 
@@ -289,7 +312,7 @@ fn draw_windows(plot: &Plot, windows: &[(Time, f64)], window: Duration, end: Tim
     };
     let steps: Vec<[(f64, f64); 2]> = windows.iter().map(step).collect();
     let no_gap = |a: &[(f64, f64); 2], b: &[(f64, f64); 2]| plot.pixel(b[0]).0 <= plot.pixel(a[1]).0;
-    steps.chunk_by(no_gap).try_for_each(|line| plot.line(line.as_flattened()))
+    steps.chunk_by(no_gap).try_for_each(|line| plot.line(BLUE, LINE, line.as_flattened()))
 }
 
 fn latency_axis(latencies: &[Duration], room: f64) -> Axis {

@@ -2,6 +2,7 @@
 
 use super::execution::{Finished, Run};
 use super::failure::{FailureFile, quoted, run_line};
+use super::figures;
 use super::models::Models;
 use super::output::Folder;
 use super::overrides::Setting;
@@ -46,18 +47,7 @@ pub(super) struct Options {
 pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     let scenario = Scenario::read(&options.scenario, &Setting::all(&options.set))?;
     let model = models.of(&scenario)?;
-    for plot in &scenario.content.plots {
-        if !plot::NAMES.contains(&plot.get_ref().as_str()) {
-            let expected = format!("expected one of {}", plot::NAMES.join(", "));
-            return Err(
-                scenario.error(plot.span(), format!("there is no plot `{}`: {expected}", plot.get_ref()))
-            );
-        }
-    }
-    if scenario.content.availability_window.is_zero() {
-        let problem = "availability_window is zero: expected a span of time";
-        return Err(scenario.setting_error(&["availability_window"], problem));
-    }
+    figures::check(&scenario, None)?;
     for output in [&options.out, &options.trace].into_iter().flatten() {
         let same = |input: &PathBuf| input.canonicalize().ok() == output.canonicalize().ok();
         if output.exists() && scenario.inputs.iter().any(same) {
@@ -72,13 +62,16 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     let finished = model.run(&scenario, &run)?.with_inert_faults();
 
     let summary = summary_json(&scenario, seed, &finished);
-    let mut written = Vec::new();
+    let (mut written, mut left_out) = (Vec::new(), String::new());
     let failure = (!finished.all_hold()).then(|| FailureFile::new(&scenario, seed, &finished));
     let mut saved = None;
     if let Some(mut folder) = folder.take() {
-        for name in &scenario.content.plots {
+        let names = scenario.content.plots.iter().map(|name| name.get_ref().as_str());
+        let (of_runs, of_sweeps): (Vec<&str>, Vec<&str>) = names.partition(|name| plot::NAMES.contains(name));
+        left_out = of_sweeps.join(", ");
+        for name in of_runs {
             let figure = plot::figure(
-                name.get_ref(),
+                name,
                 &finished.metrics,
                 scenario.title(),
                 scenario.content.duration,
@@ -119,6 +112,9 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         }
         for file in written {
             say(&format!("  wrote {file}"));
+        }
+        if !left_out.is_empty() {
+            say(&format!("  left out {left_out}: `netsplit sweep` draws that"));
         }
         say(&format!("\ndigest {}", finished.digest));
     }

@@ -5,12 +5,13 @@
 //! figure has the same bytes everywhere.
 
 use super::PlotError;
-use ab_glyph::{Font, FontRef, OutlineCurve, Point, point};
+use ab_glyph::{Font, FontRef, GlyphId, OutlineCurve, Point, point};
 use ab_glyph_rasterizer::Rasterizer;
 use plotters_backend::text_anchor::{HPos, Pos, VPos};
 use plotters_backend::{BackendColor, BackendCoord, FontTransform};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// DejaVu Sans 2.37; its licence lies beside it.
 const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans.ttf");
@@ -23,12 +24,38 @@ const CIRCLE: f32 = 0.552_284_8;
 /// The height of an x, in em.
 const X_HEIGHT: f32 = 0.547;
 
+/// The font, read once.
+fn font() -> &'static FontRef<'static> {
+    static READ: OnceLock<FontRef<'static>> = OnceLock::new();
+    READ.get_or_init(|| FontRef::try_from_slice(FONT).expect("the embedded font is one"))
+}
+
+/// The width of a text in em, and its letters, each with where it begins.
+fn set(text: &str) -> (f32, Vec<(GlyphId, f32)>) {
+    let font = font();
+    let em = font.units_per_em().unwrap_or(1000.0);
+    let (mut glyphs, mut width, mut before) = (Vec::new(), 0.0, None);
+    for character in text.chars() {
+        let glyph = font.glyph_id(character);
+        width += before.map_or(0.0, |before| font.kern_unscaled(before, glyph)) / em;
+        glyphs.push((glyph, width));
+        // What the font lacks, another will have, and it may be wide.
+        width += if glyph == GlyphId(0) { 1.0 } else { font.h_advance_unscaled(glyph) / em };
+        before = Some(glyph);
+    }
+    (width, glyphs)
+}
+
+/// The width of a text in pixels. An SVG may be shown in another font, of which most are narrower.
+pub(super) fn text_width(text: &str, size: f64) -> i32 {
+    (f64::from(set(text).0) * size).ceil() as i32
+}
+
 /// An image of a page, white at first. Positions and widths are in pixels of the page.
 pub(super) struct Raster {
     width: usize,
     height: usize,
     rgb: Vec<u8>,
-    font: FontRef<'static>,
 }
 
 /// Where and how a text is written.
@@ -44,8 +71,7 @@ pub(super) struct Lettering {
 impl Raster {
     pub fn new((width, height): (u32, u32)) -> Raster {
         let [width, height] = [width, height].map(|size| size as usize * SCALE as usize);
-        let font = FontRef::try_from_slice(FONT).expect("the embedded font is one");
-        Raster { width, height, rgb: vec![255; 3 * width * height], font }
+        Raster { width, height, rgb: vec![255; 3 * width * height] }
     }
 
     /// Fills a polygon.
@@ -88,19 +114,12 @@ impl Raster {
     /// Writes a text, as an SVG would.
     pub fn write(&mut self, text: &str, lettering: &Lettering) {
         let size = lettering.size as f32 * SCALE;
-        let unit = size / self.font.units_per_em().unwrap_or(1000.0);
-        let (mut glyphs, mut width, mut before) = (Vec::new(), 0.0, None);
-        for character in text.chars() {
-            let glyph = self.font.glyph_id(character);
-            width += before.map_or(0.0, |before| self.font.kern_unscaled(before, glyph)) * unit;
-            glyphs.push((glyph, width));
-            width += self.font.h_advance_unscaled(glyph) * unit;
-            before = Some(glyph);
-        }
+        let unit = size / font().units_per_em().unwrap_or(1000.0);
+        let (width, glyphs) = set(text);
         let left = match lettering.anchor.h_pos {
             HPos::Left => 0.0,
-            HPos::Center => -width / 2.0,
-            HPos::Right => -width,
+            HPos::Center => -width * size / 2.0,
+            HPos::Right => -width * size,
         };
         let base = size
             * match lettering.anchor.v_pos {
@@ -110,9 +129,9 @@ impl Raster {
             };
         let anchor = on_page(lettering.at);
         for (glyph, from) in glyphs {
-            let Some(outline) = self.font.outline(glyph) else { continue };
+            let Some(outline) = font().outline(glyph) else { continue };
             let place = |p: Point| {
-                let (x, y) = (left + from + p.x * unit, base - p.y * unit);
+                let (x, y) = (left + from * size + p.x * unit, base - p.y * unit);
                 anchor
                     + match lettering.turned {
                         FontTransform::None => point(x, y),
