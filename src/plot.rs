@@ -26,6 +26,7 @@ use crate::time::{Duration, Time, format_span, nanoseconds_of};
 use axis::Axis;
 use colour::BLUE;
 use frame::{Drawing, Drawn, Frame, LEFT, LINE, Mark, Plot};
+use plotters::style::RGBColor;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -133,8 +134,13 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
         y: Axis::share("share of operations at or below"),
         absence: absence(metrics, latencies.is_empty()),
     };
-    let drawing =
-        frame.draw(|plot| if curve.is_empty() { Ok(()) } else { draw_curve(plot, &curve, &latencies) })?;
+    let drawing = frame.draw(|plot| {
+        if curve.is_empty() {
+            Ok(())
+        } else {
+            draw_curve(plot, BLUE, &curve, |rank| percentile(&latencies, rank))
+        }
+    })?;
     Ok(Figure::new(NAMES[0], drawing, csv))
 }
 
@@ -262,15 +268,21 @@ impl Ending {
     }
 }
 
-/// Draws the distribution of sorted latencies, and its percentiles.
-fn draw_curve(plot: &Plot, curve: &[(f64, f64)], latencies: &[Duration]) -> Drawn {
-    let percentiles = [("p50", 0.5), ("p99", 0.99)].map(|(name, rank)| {
-        let latency = percentile(latencies, rank).unwrap_or_default();
+/// Draws a distribution of latencies, and those of its percentiles that there are.
+fn draw_curve(
+    plot: &Plot,
+    colour: RGBColor,
+    curve: &[(f64, f64)],
+    at_rank: impl Fn(f64) -> Option<Duration>,
+) -> Drawn {
+    let percentile = |(name, rank): (&str, f64)| {
+        let latency = at_rank(rank)?;
         // At its rank a percentile is on the curve, and two that are equal are still apart.
-        (format!("{name} {}", rounded(latency)), (nanoseconds_of(latency) as f64, rank))
-    });
+        Some((format!("{name} {}", rounded(latency)), (nanoseconds_of(latency) as f64, rank)))
+    };
+    let percentiles: Vec<_> = [("p50", 0.5), ("p99", 0.99)].into_iter().filter_map(percentile).collect();
     percentiles.iter().try_for_each(|(_, point)| plot.guide(*point))?;
-    plot.line(BLUE, LINE, curve)?;
+    plot.line(colour, LINE, curve)?;
     percentiles.iter().try_for_each(|(label, point)| plot.point_out(label, *point))
 }
 

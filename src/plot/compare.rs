@@ -12,10 +12,8 @@ use crate::time::Duration;
 use plotters::style::RGBColor;
 use std::fmt::Write;
 
-/// The 50th, 90th and 99th percentile of a run's latencies, over the load that is offered: the operations that
-/// are invoked per second. Each is the median over seeds with its band.
-///
-/// The data is the value of what is varied, `invocations_per_s`, and each percentile with its band.
+/// The percentiles of a run's latencies over the load that is offered: the operations that are invoked per
+/// second.
 pub(super) fn latency_against_load(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     let columns = PERCENTILES.map(|(name, _)| format!("{name}_ms,{name}_low_ms,{name}_high_ms"));
     let mut csv = sweep.csv_head(&format!("invocations_per_s,{}", columns.join(",")));
@@ -35,7 +33,7 @@ pub(super) fn latency_against_load(sweep: &Sweep) -> Result<(Drawing, String), P
     let names = PERCENTILES.iter().zip(colours);
     let mut key: Vec<(Mark, String)> =
         names.map(|((name, _), colour)| (Mark::Line(colour), name.to_string())).collect();
-    key.push((Mark::Nothing, format!("each the median over {}, with its 95 % band", sweep.seeds())));
+    key.push((Mark::Nothing, format!("each the {}", sweep.medians())));
     let heaviest = settings.last().map_or(1, |(_, load)| *load);
     let frame = Frame {
         title: sweep.title,
@@ -67,10 +65,7 @@ pub(super) fn latency_against_load(sweep: &Sweep) -> Result<(Drawing, String), P
     Ok((drawing, csv))
 }
 
-/// The share of operations that take place, against the share of reads that are stale: a point for each setting
-/// that has reads, the medians over seeds, with the bands of both.
-///
-/// The data is the values of what is varied, `stale_share` and `availability`, each with its band.
+/// A point for each setting that has reads, with the bands of both shares.
 pub(super) fn availability_against_staleness(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     let mut csv =
         sweep.csv_head("stale_share,stale_low,stale_high,availability,availability_low,availability_high");
@@ -160,8 +155,6 @@ pub(super) const STALENESS: Heat = Heat {
 };
 
 /// A cell for each combination of two keys, in the colour of its median over seeds, with the number.
-///
-/// The data is the values of what is varied, and the median with its band.
 pub(super) fn heat_map(sweep: &Sweep, heat: &Heat) -> Result<(Drawing, String), PlotError> {
     let column = heat.column;
     let mut csv = sweep.csv_head(&format!("{column},{column}_low,{column}_high"));

@@ -19,6 +19,9 @@ pub struct OverSeeds {
     pub band: Option<(u64, u64)>,
 }
 
+/// With so many seeds there is a band.
+pub(super) const BAND_FROM: u64 = 6;
+
 impl OverSeeds {
     /// From the lower to the upper end of the band; the median if there is none.
     pub fn range(self) -> (u64, u64) {
@@ -104,7 +107,8 @@ mod tests {
             let (low, high) = median_ranks(count).expect("a band");
             assert_eq!((low + 1, high + 1), ranks, "{count}");
         }
-        assert_eq!(median_ranks(5), None);
+        assert_eq!(median_ranks(BAND_FROM - 1), None);
+        assert!(median_ranks(BAND_FROM).is_some());
         assert_eq!(median_ranks(0), None);
     }
 

@@ -42,7 +42,7 @@ impl DrawingBackend for Page<'_> {
     }
 
     fn draw_pixel(&mut self, at: BackendCoord, colour: BackendColor) -> Drawn {
-        self.raster.fill(&corners(at, (at.0 + 1, at.1 + 1)), colour);
+        self.raster.fill_between(at, (at.0 + 1, at.1 + 1), colour);
         self.svg.draw_pixel(at, colour)
     }
 
@@ -59,7 +59,7 @@ impl DrawingBackend for Page<'_> {
         fill: bool,
     ) -> Drawn {
         match fill {
-            true => self.raster.fill(&corners(one, other), style.color()),
+            true => self.raster.fill_between(one, other, style.color()),
             false => self.raster.stroke(&corners(one, other), style.stroke_width(), style.color()),
         }
         self.svg.draw_rect(one, other, style, fill)

@@ -55,7 +55,7 @@ pub(super) fn text_width(text: &str, size: f64) -> i32 {
 pub(super) struct Raster {
     width: usize,
     height: usize,
-    rgb: Vec<u8>,
+    rgb: Vec<[u8; 3]>,
 }
 
 /// Where and how a text is written.
@@ -71,7 +71,24 @@ pub(super) struct Lettering {
 impl Raster {
     pub fn new((width, height): (u32, u32)) -> Raster {
         let [width, height] = [width, height].map(|size| size as usize * SCALE as usize);
-        Raster { width, height, rgb: vec![255; 3 * width * height] }
+        Raster { width, height, rgb: vec![[255; 3]; width * height] }
+    }
+
+    /// Fills a rectangle, whose edges are those of pixels.
+    pub fn fill_between(&mut self, one: BackendCoord, other: BackendCoord, colour: BackendColor) {
+        let range = |from: i32, to: i32, end: usize| {
+            let [low, high] = [from.min(to), from.max(to)].map(|at| (at.max(0) as usize) * SCALE as usize);
+            low.min(end)..high.min(end)
+        };
+        let (columns, rows) = (range(one.0, other.0, self.width), range(one.1, other.1, self.height));
+        for row in rows {
+            let pixels = &mut self.rgb[row * self.width..][columns.clone()];
+            if colour.alpha == 1.0 {
+                pixels.fill(colour.rgb.into());
+            } else {
+                pixels.iter_mut().for_each(|pixel| blend(pixel, colour, 1.0));
+            }
+        }
     }
 
     /// Fills a polygon.
@@ -147,20 +164,26 @@ impl Raster {
 
     /// The image as a PNG file; with a palette, which makes it a third of the size, if its colours fit into one.
     pub fn encode(&self) -> Result<Vec<u8>, PlotError> {
-        let colours: BTreeSet<&[u8]> = self.rgb.chunks(3).collect();
-        let palette: Vec<&[u8]> = colours.into_iter().collect();
+        // Most pixels are like the one before them.
+        let areas: Vec<&[[u8; 3]]> = self.rgb.chunk_by(|one, next| one == next).collect();
+        let colours: BTreeSet<[u8; 3]> = areas.iter().map(|area| area[0]).collect();
+        let palette: Vec<[u8; 3]> = colours.into_iter().collect();
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
         encoder.set_compression(png::Compression::High);
         encoder.set_filter(png::Filter::NoFilter);
         let image = if palette.len() <= 256 {
             encoder.set_color(png::ColorType::Indexed);
-            encoder.set_palette(palette.concat());
-            let index = |colour| palette.binary_search(&colour).unwrap_or_default() as u8;
-            Cow::Owned(self.rgb.chunks(3).map(index).collect())
+            encoder.set_palette(palette.as_flattened());
+            let mut indices = Vec::with_capacity(self.rgb.len());
+            for area in areas {
+                let index = palette.binary_search(&area[0]).unwrap_or_default() as u8;
+                indices.resize(indices.len() + area.len(), index);
+            }
+            Cow::Owned(indices)
         } else {
             encoder.set_color(png::ColorType::Rgb);
-            Cow::Borrowed(&self.rgb)
+            Cow::Borrowed(self.rgb.as_flattened())
         };
         let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&image));
         written.map_err(|error| PlotError::Drawing(error.to_string()))?;
@@ -191,15 +214,23 @@ impl Raster {
                 }
             }
         }
-        let (red, green, blue) = colour.rgb;
         coverage.for_each_pixel_2d(|x, y, share| {
-            let opacity = (share.min(1.0) * SHADES + 0.5).floor() / SHADES * colour.alpha as f32;
-            let at = 3 * ((rows.start + y as usize) * self.width + columns.start + x as usize);
-            for (under, over) in self.rgb[at..at + 3].iter_mut().zip([red, green, blue]) {
-                let (below, above) = (f32::from(*under), f32::from(over));
-                *under = (below + (above - below) * opacity + 0.5) as u8;
+            let level = (share.min(1.0) * SHADES + 0.5).floor();
+            if level > 0.0 {
+                let row = (rows.start + y as usize) * self.width;
+                blend(&mut self.rgb[row + columns.start + x as usize], colour, level / SHADES);
             }
         });
+    }
+}
+
+/// Covers a share of a pixel with a colour.
+fn blend(pixel: &mut [u8; 3], colour: BackendColor, share: f32) {
+    let opacity = share * colour.alpha as f32;
+    let over: [u8; 3] = colour.rgb.into();
+    for (under, over) in pixel.iter_mut().zip(over) {
+        let (below, above) = (f32::from(*under), f32::from(over));
+        *under = (below + (above - below) * opacity + 0.5) as u8;
     }
 }
 

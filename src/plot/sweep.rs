@@ -1,5 +1,18 @@
 //! Figures over many seeds and settings: medians with their 95 % bands, a line for each setting.
 //!
+//! | name | shows | needs |
+//! |---|---|---|
+//! | `latency-cdf` | the latencies of all operations | |
+//! | `latency-over-time` | the median latency by windows of time | |
+//! | `availability` | the share of operations that took place, by windows of time | |
+//! | `latency-against-load` | p50, p90 and p99 over the operations that are invoked per second | one key, of quantities |
+//! | `availability-against-staleness` | a point for each setting | reads of keys and values |
+//! | `heat-map-availability`, `heat-map-latency`, `heat-map-staleness` | a cell for each setting; p99 latency | two keys |
+//!
+//! The data beside a figure has a column for each key, then what is shown, then the ends of its band, which
+//! are empty if there are too few seeds. What runs have in a window of time is shown if at least half of them
+//! have something there, so that few do not speak for all.
+//!
 //! ```
 //! use netsplit::metrics::Metrics;
 //! use netsplit::plot::sweep::{self, Key, Runs, Sweep};
@@ -23,11 +36,12 @@
 
 use super::axis::Axis;
 use super::colour::{GREY, of_line};
+use super::counts::BAND_FROM;
 pub use super::counts::{Counts, OverSeeds};
 use super::frame::{Drawing, Frame, LEFT, LINE, Mark};
 pub use super::runs::Runs;
 use super::runs::{Measure, WHOLE};
-use super::{Figure, PlotError, compare, rounded};
+use super::{Figure, PlotError, compare, draw_curve, rounded};
 use crate::metrics::Band;
 use crate::time::{Duration, Time};
 use plotters::style::RGBColor;
@@ -160,11 +174,7 @@ struct Step {
     value: OverSeeds,
 }
 
-/// A measure by windows of time: the median over seeds and its band, where at least half of the seeds have a
-/// value, so that few of them do not speak for all.
-///
-/// The data is the values of what is varied, and `window_start_s,share,share_low,share_high,seeds` or the same
-/// with `latency_ms`, for each window in which some seed has a value.
+/// A measure by windows of time.
 fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotError> {
     let (column, scale) = match measure {
         Measure::Availability => ("share", WHOLE),
@@ -198,7 +208,7 @@ fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotE
     };
     let frame = Frame {
         title: sweep.title,
-        key: sweep.key(Mark::Line, |runs| runs.label()),
+        key: sweep.key_of_medians(),
         left: LEFT,
         bands: &bands,
         x: Axis::time(Time::ZERO + end),
@@ -224,8 +234,6 @@ fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotE
 }
 
 /// The distribution of the latencies of all seeds together, to four digits.
-///
-/// The data is the values of what is varied, and `latency_ms,share`.
 fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     let mut csv = sweep.csv_head("latency_ms,share");
     let mut curves = Vec::new();
@@ -241,18 +249,18 @@ fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
         curves.push(curve);
     }
     let ends = curves.iter().filter_map(|curve| Some((curve.first()?.0 as u64, curve.last()?.0 as u64)));
-    let mut key = sweep.key(Mark::Line, |runs| match (runs.latency(0.5), runs.latency(0.99)) {
-        (Some(p50), Some(p99)) => format!("{}: p50 {}, p99 {}", runs.label(), rounded(p50), rounded(p99)),
-        _ => format!("{}: nothing took place", runs.label()),
-    });
-    key.retain(|(mark, _)| !matches!(mark, Mark::Area(_)));
-    if let [runs] = sweep.settings[..] {
-        let all = format!("{} operations of {} seeds", runs.latencies().total(), runs.count());
-        key = vec![(Mark::Line(sweep.colour(0)), all)];
-    }
+    let latencies = |runs: &Runs| match (runs.latency(0.5), runs.latency(0.99)) {
+        (Some(p50), Some(p99)) => format!("p50 {}, p99 {}", rounded(p50), rounded(p99)),
+        _ => "nothing took place".to_string(),
+    };
+    let alone = sweep.keys.is_empty();
+    let meaning = |runs: &Runs| match alone {
+        true => format!("{} operations of {}", runs.latencies().total(), sweep.seeds()),
+        false => format!("{}: {}", runs.label(), latencies(runs)),
+    };
     let frame = Frame {
         title: sweep.title,
-        key,
+        key: sweep.key(meaning),
         left: LEFT,
         bands: &[],
         x: latency_axis(ends.clone()),
@@ -260,22 +268,11 @@ fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
         absence: sweep.absence(ends.clone().next().is_none()),
     };
     let drawing = frame.draw(|plot| {
-        let drawn = curves.iter().enumerate().filter(|(_, curve)| !curve.is_empty());
-        if let [runs] = sweep.settings[..] {
-            let points: Vec<(String, (f64, f64))> = [("p50", 0.5), ("p99", 0.99)]
-                .into_iter()
-                .filter_map(|(name, rank)| {
-                    let latency = runs.latency(rank)?;
-                    Some((format!("{name} {}", rounded(latency)), (latency.as_nanos() as f64, rank)))
-                })
-                .collect();
-            points.iter().try_for_each(|(_, point)| plot.guide(*point))?;
-            drawn
-                .clone()
-                .try_for_each(|(index, curve)| plot.line(sweep.colour(index), sweep.width(index), curve))?;
-            return points.iter().try_for_each(|(label, point)| plot.point_out(label, *point));
+        for (index, curve) in curves.iter().enumerate().filter(|(_, curve)| !curve.is_empty()) {
+            let at_rank = |rank| sweep.settings[index].latency(rank).filter(|_| alone);
+            draw_curve(plot, sweep.colour(index), curve, at_rank)?;
         }
-        drawn.clone().try_for_each(|(index, curve)| plot.line(sweep.colour(index), sweep.width(index), curve))
+        Ok(())
     })?;
     Ok((drawing, csv))
 }
@@ -286,42 +283,44 @@ impl Sweep<'_> {
         of_line(index, self.settings.len())
     }
 
-    /// The width of the line of the setting at `index`: where lines coincide, the later ones, which lie on top,
-    /// are narrower, so that all are seen.
+    /// The width of the line of the setting at `index`: where a few lines coincide, the later ones, which lie on
+    /// top, are narrower, so that all are seen.
     fn width(&self, index: usize) -> u32 {
-        let above = (self.settings.len() - 1 - index) as u32;
-        LINE + match self.settings.len() {
-            0..=4 => 2 * above,
-            5..=FEW => above,
-            _ => 0,
+        match self.settings.len() {
+            count @ 2..=4 => 2 + 2 * (count - 1 - index) as u32,
+            _ => LINE,
         }
     }
 
-    /// A mark for each setting, after the names of what is varied, and what the bands are.
-    pub(super) fn key(
-        &self,
-        mark: fn(RGBColor) -> Mark,
-        meaning: impl Fn(&Runs) -> String,
-    ) -> Vec<(Mark, String)> {
-        let median = format!("median over {}", self.seeds());
-        let (shade, what) = match self.keys {
-            [] => (self.colour(0), "95 % band".to_string()),
-            _ => (GREY, format!("{median}, with its 95 % band")),
-        };
-        let mut key = Vec::new();
+    /// A line for each setting, after the names of what is varied.
+    fn key(&self, meaning: impl Fn(&Runs) -> String) -> Vec<(Mark, String)> {
+        let settings = self.settings.iter().enumerate();
+        let lines = settings.map(|(index, runs)| (Mark::Line(self.colour(index)), meaning(runs)));
+        let names = (!self.keys.is_empty()).then(|| (Mark::Nothing, format!("{}:", self.names())));
+        names.into_iter().chain(lines).collect()
+    }
+
+    /// The same of medians and their bands.
+    fn key_of_medians(&self) -> Vec<(Mark, String)> {
         if self.keys.is_empty() {
-            key.push((mark(self.colour(0)), median.clone()));
-        } else {
-            key.push((Mark::Nothing, format!("{}:", self.names())));
-            let settings = self.settings.iter().enumerate();
-            key.extend(settings.map(|(index, runs)| (mark(self.colour(index)), meaning(runs))));
+            let line = (Mark::Line(self.colour(0)), format!("median over {}", self.seeds()));
+            let band = (Mark::Area(self.colour(0)), "95 % band".to_string());
+            return [line].into_iter().chain(self.has_bands().then_some(band)).collect();
         }
-        match self.settings.iter().any(|runs| runs.load().is_some_and(|load| load.band.is_some())) {
-            true => key.push((Mark::Area(shade), what)),
-            false if self.keys.is_empty() => {}
-            false => key.push((Mark::Nothing, median)),
-        }
+        let mark = if self.has_bands() { Mark::Area(GREY) } else { Mark::Nothing };
+        let mut key = self.key(Runs::label);
+        key.push((mark, self.medians()));
         key
+    }
+
+    /// What a value is, in words.
+    pub(super) fn medians(&self) -> String {
+        let band = if self.has_bands() { ", with its 95 % band" } else { "" };
+        format!("median over {}{band}", self.seeds())
+    }
+
+    fn has_bands(&self) -> bool {
+        self.settings.iter().any(|runs| runs.count() >= BAND_FROM)
     }
 
     /// The names of what is varied.
