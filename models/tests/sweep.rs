@@ -236,7 +236,8 @@ fn a_plot_that_there_is_not_or_that_this_sweep_has_not_is_an_error_before_anythi
         text(&output.stderr)
     };
     let error = sweep(&["--vary", "clients=1,2"]);
-    let expected = "plots.toml:1: the plot `heat-map-latency` needs two varied keys: expected a --vary KEY=A,B,C";
+    let expected =
+        "plots.toml:1: the plot `heat-map-latency` needs two varied keys: expected a --vary KEY=A,B,C";
     assert!(error.contains(expected), "{error}");
     let error = sweep(&["--set", r#"plots=["latency-against-load"]"#, "--vary", "model=queue,paxos"]);
     assert!(error.contains("needs one varied key, whose values are numbers, spans"), "{error}");

@@ -41,7 +41,7 @@ pub(super) fn latency_against_load(sweep: &Sweep) -> Result<(Drawing, String), P
         left: LEFT,
         bands: &[],
         x: Axis::quantity(&format!("operations offered per second, by {}", sweep.names()), 0, heaviest),
-        y: latency_axis(ranges()),
+        y: latency_axis(ranges(), 0.05),
         absence: sweep.absence(ranges().next().is_none()),
     };
     let drawing = frame.draw(|plot| {
@@ -141,7 +141,7 @@ pub(super) const LATENCY: Heat = Heat {
     scale: 1e6,
     of: |runs| runs.percentiles()[2],
     text: |latency| rounded(Duration::from_nanos(latency)),
-    axis: |low, high| latency_axis([(low, high)].into_iter()),
+    axis: |low, high| latency_axis([(low, high)].into_iter(), 0.0),
     absence: "no operation took place",
 };
 pub(super) const STALENESS: Heat = Heat {

@@ -201,7 +201,7 @@ fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotE
     let (y, unit) = match measure {
         Measure::Availability => (Axis::share("share of operations that took place"), WHOLE),
         Measure::Latency => {
-            let mut axis = latency_axis(shown());
+            let mut axis = latency_axis(shown(), 0.05);
             axis.title = format!("median {}", axis.title);
             (axis, 1.0)
         }
@@ -227,7 +227,11 @@ fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotE
             plot.between(sweep.colour(*index), &points(steps, low), &points(steps, high))?;
         }
         lines.iter().try_for_each(|(index, steps)| {
-            plot.line(sweep.colour(*index), sweep.width(*index), &points(steps, |value| value.median))
+            plot.line(
+                sweep.colour(*index),
+                sweep.width(*index, measure),
+                &points(steps, |value| value.median),
+            )
         })
     })?;
     Ok((drawing, csv))
@@ -255,7 +259,7 @@ fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     };
     let alone = sweep.keys.is_empty();
     let meaning = |runs: &Runs| match alone {
-        true => format!("{} operations of {}", runs.latencies().total(), sweep.seeds()),
+        true => format!("the {} operations of {} that took place", runs.latencies().total(), sweep.seeds()),
         false => format!("{}: {}", runs.label(), latencies(runs)),
     };
     let frame = Frame {
@@ -263,7 +267,8 @@ fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
         key: sweep.key(meaning),
         left: LEFT,
         bands: &[],
-        x: latency_axis(ends.clone()),
+        // With room for the label of the last percentile.
+        x: latency_axis(ends.clone(), if alone { 0.2 } else { 0.05 }),
         y: Axis::share("share of operations at or below"),
         absence: sweep.absence(ends.clone().next().is_none()),
     };
@@ -283,11 +288,13 @@ impl Sweep<'_> {
         of_line(index, self.settings.len())
     }
 
-    /// The width of the line of the setting at `index`: where a few lines coincide, the later ones, which lie on
-    /// top, are narrower, so that all are seen.
-    fn width(&self, index: usize) -> u32 {
-        match self.settings.len() {
-            count @ 2..=4 => 2 + 2 * (count - 1 - index) as u32,
+    /// The width of the line of the setting at `index`. Stores are often all available, and their lines
+    /// coincide: those on top are narrower, so that all are seen.
+    fn width(&self, index: usize, measure: Measure) -> u32 {
+        let above = (self.settings.len() - 1 - index) as u32;
+        match (measure, self.settings.len()) {
+            (Measure::Availability, 2..=4) => 2 + 2 * above,
+            (Measure::Availability, 5..=FEW) => 2 + above,
             _ => LINE,
         }
     }
@@ -361,11 +368,11 @@ impl Sweep<'_> {
     }
 }
 
-/// An axis for latencies in nanoseconds, each from a low to a high one.
-pub(super) fn latency_axis(ranges: impl Iterator<Item = (u64, u64)> + Clone) -> Axis {
+/// An axis for latencies in nanoseconds, each from a low to a high one, of which a share `room` is left free.
+pub(super) fn latency_axis(ranges: impl Iterator<Item = (u64, u64)> + Clone, room: f64) -> Axis {
     let fastest = ranges.clone().map(|range| range.0).min().unwrap_or(0);
     let slowest = ranges.map(|range| range.1).max().unwrap_or(100_000_000);
-    Axis::latency(Duration::from_nanos(fastest), Duration::from_nanos(slowest), 0.05)
+    Axis::latency(Duration::from_nanos(fastest), Duration::from_nanos(slowest), room)
 }
 
 impl Runs {
