@@ -26,6 +26,7 @@ pub struct Check<'a, M: Value> {
     scenario: Box<dyn Fn(u64) -> Simulation<M> + Sync + 'a>,
     seeds: Range<u64>,
     nemesis: Option<Nemesis>,
+    plan: FaultPlan,
     duration: Duration,
     within: Duration,
     threads: usize,
@@ -40,6 +41,7 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         scenario: Box::new(scenario),
         seeds: 0..100,
         nemesis: None,
+        plan: FaultPlan::default(),
         duration: seconds(10),
         within: seconds(60),
         threads: thread::available_parallelism().map_or(1, usize::from),
@@ -105,6 +107,16 @@ impl<'a, M: Value> Check<'a, M> {
     pub fn faults(mut self, nemesis: Nemesis) -> Self {
         self.duration = nemesis.end();
         self.nemesis = Some(nemesis);
+        self
+    }
+
+    /// Lets the faults of `plan` happen under every seed, beside those that a nemesis draws. The first phase
+    /// lasts until the last of them at least.
+    ///
+    /// The sweep panics if the plan names a node that does not exist.
+    #[must_use]
+    pub fn plan(mut self, plan: &FaultPlan) -> Self {
+        self.plan = plan.clone();
         self
     }
 
@@ -295,10 +307,12 @@ impl<'a, M: Value> Check<'a, M> {
         );
         prepare(&mut sim);
         let targets: Vec<NodeId> = sim.world().ids().filter(|id| !sim.world().is_client(*id)).collect();
-        let plan = match &self.nemesis {
-            Some(nemesis) => nemesis.draw(&Random::new(seed), &targets),
-            None => FaultPlan::default(),
-        };
+        let mut plan = self.plan.clone();
+        if let Some(nemesis) = &self.nemesis {
+            for drawn in nemesis.draw(&Random::new(seed), &targets).iter() {
+                plan.add(drawn.at, drawn.fault.clone());
+            }
+        }
         sim.schedule_plan(&plan);
         let failure = caught(|| self.phases(&mut sim, reached)).unwrap_or_else(|panic| {
             // A property that panics does so again; a handler is not asked.
@@ -313,7 +327,8 @@ impl<'a, M: Value> Check<'a, M> {
     }
 
     fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
-        let end = Time::ZERO + self.duration;
+        let last = self.plan.iter().last().map_or(Time::ZERO, |planned| planned.at);
+        let end = last.max(Time::ZERO + self.duration);
         while sim.step_before(end) {
             if let Some(failure) = self.judge(sim, reached) {
                 return Some(failure);

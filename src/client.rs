@@ -21,16 +21,17 @@
 //! ones: crash servers.
 
 mod options;
+mod script;
 mod workload;
 
-pub use options::{Arrivals, Backoff, ClientOptions};
+pub use options::{Arrivals, Backoff, Burst, ClientOptions};
+pub use script::Script;
 pub use workload::{
     Draws, KeyValueOperation, KeyValueOptions, KeyValueResponse, KeyValueWorkload, Keys, Same, Workload,
 };
 
 use crate::node::{NodeId, Nodes};
 use crate::process::{Context, Outcome, Process, Value};
-use options::Burst;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -196,7 +197,9 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
     }
 
     fn is_last(&self) -> bool {
-        self.options.operations != 0 && self.operation >= self.options.operations
+        let asked_for = Some(self.options.operations).filter(|&operations| operations != 0);
+        let ends = [asked_for, self.workload.length()];
+        ends.into_iter().flatten().any(|end| self.operation >= end)
     }
 
     /// How many operations have no outcome yet.
@@ -214,13 +217,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
             return;
         }
         let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation + 1, 0, WHEN);
-        let after = match &self.options.arrivals {
-            Arrivals::Closed(interval) | Arrivals::Open(interval) => draws.sample(interval),
-            Arrivals::Bursty { interval, on, off } => {
-                let interval = draws.sample(interval);
-                self.burst.stretch(interval, on, off, draws)
-            }
-        };
+        let after = self.options.arrivals.wait(&mut self.burst, |spans| draws.sample(spans));
         ctx.set_timer(ClientTimer::Next, after);
     }
 

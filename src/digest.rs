@@ -5,7 +5,8 @@ use crate::record::{Observer, Record, What};
 use std::fmt;
 use std::hash::Hash;
 
-/// An observer that hashes every record in canonical bytes, but for what only says how another came about. It is printed as 32 hexadecimal digits.
+/// An observer that hashes every record in canonical bytes, but for what follows from the others: how they
+/// came about, and what is counted meanwhile. It is printed as 32 hexadecimal digits.
 #[derive(Clone, Debug, Default)]
 pub struct Digest(Fingerprinter);
 
@@ -18,7 +19,7 @@ impl Digest {
 
 impl<M: Hash> Observer<M> for Digest {
     fn observe(&mut self, record: Record<'_, M>) {
-        if !matches!(record.what, What::Waits { .. }) {
+        if !matches!(record.what, What::Waits { .. } | What::Gauge { .. }) {
             record.hash(&mut self.0);
         }
     }

@@ -54,6 +54,7 @@
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
+//! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
 //! | readers | [`digest`], [`story`], [`metrics`], [`impact`], [`staleness`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
 //! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
@@ -72,7 +73,8 @@
 //! [`Edit`](fault::Edit) while all others keep their numbers. See [`random`].
 //!
 //! **A fault that did nothing is reported.** [`impact`] says of each fault what it touched. What only explains
-//! other records (that something waits for a paused node) is in no digest.
+//! other records or follows from them (that something waits for a paused node, what a process counts) is in no
+//! digest.
 //!
 //! **A run has a digest** over its records in canonical bytes ([`digest`]); it is the same in debug and in
 //! release, in every process and on any number of threads. [`ENGINE`] is raised when a pinned one moves.
@@ -145,6 +147,8 @@ pub mod simulation;
 pub mod staleness;
 pub mod storage;
 pub mod story;
+#[cfg(feature = "proptest")]
+pub mod strategies;
 pub mod time;
 pub mod topology;
 pub mod world;

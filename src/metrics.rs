@@ -1,9 +1,13 @@
 //! Measures of a run, made from its records: what became of the clients' operations and how long they
-//! took, and what the nodes sent, lost and synced.
+//! took; what the nodes sent, lost and synced; and what they counted, over time.
 //!
 //! Latencies are kept one by one and not in a histogram: a run has at most some millions of operations, of
 //! which each takes some tens of bytes; percentiles are then exact, runs over many seeds merge by joining lists, and
 //! a plot may ask for any window afterwards.
+
+mod gauge;
+
+pub use gauge::{Gauge, Level};
 
 use crate::fault::Fault;
 use crate::network::Address;
@@ -11,7 +15,7 @@ use crate::node::NodeId;
 use crate::partition::Partition;
 use crate::process::Outcome;
 use crate::record::{Observer, Record, What, kind_of};
-use crate::time::Time;
+use crate::time::{Time, nanoseconds_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -51,24 +55,48 @@ pub struct Band {
 /// How the labels of partitions begin.
 const PARTITIONS: [&str; 2] = ["partition ", "isolate "];
 
-/// What became of the operations that were invoked in one window of time.
+/// What became of operations, of a whole run or of those invoked in one window of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcomes {
     /// The beginning of the window.
     pub from: Time,
-    /// How many took place.
+    /// How many took place, in time.
     pub ok: u64,
+    /// How many had no response by their deadline, and took place after it or have no outcome yet. None are, if
+    /// there is no deadline.
+    pub late: u64,
     /// How many are known not to have taken place.
     pub failed: u64,
     /// How many may or may not have taken place.
     pub unknown: u64,
-    /// How many had no outcome when the run ended.
+    /// How many had no outcome at the last record, and could still have been in time.
     pub open: u64,
+}
+
+impl Outcomes {
+    /// The share of operations that took place in time, those that are open left out; none if there are none.
+    pub fn availability(&self) -> Option<f64> {
+        self.share(self.ok)
+    }
+
+    /// The share of operations that may or may not have taken place, those that are open left out; none if
+    /// there are none.
+    pub fn unknown_share(&self) -> Option<f64> {
+        self.share(self.unknown)
+    }
+
+    fn share(&self, count: u64) -> Option<f64> {
+        let all = self.ok + self.late + self.failed + self.unknown;
+        (all > 0).then(|| count as f64 / all as f64)
+    }
 }
 
 /// An observer that keeps every operation, and counts messages and writes.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
+    deadline: Option<Duration>,
+    /// When the last record was observed.
+    last: Time,
     names: BTreeMap<NodeId, String>,
     clients: Vec<NodeId>,
     operations: Vec<Operation>,
@@ -80,9 +108,23 @@ pub struct Metrics {
     delivered: u64,
     syncs: u64,
     synced_writes: u64,
+    gauges: BTreeMap<(&'static str, NodeId), Gauge>,
 }
 
 impl Metrics {
+    /// An operation that takes longer than this is late. Unless this is set, none is: what takes place is in
+    /// time. It only decides how operations are read, and may be set after the run.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
+        self.deadline = deadline.into();
+        self
+    }
+
+    /// How long an operation may take, if that was set.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.deadline
+    }
+
     /// Every operation, in the order of invocation.
     pub fn operations(&self) -> &[Operation] {
         &self.operations
@@ -129,6 +171,20 @@ impl Metrics {
         self.synced_writes
     }
 
+    /// What each node counted under each name, with [`Context::gauge`](crate::process::Context::gauge).
+    pub fn gauges(&self) -> &BTreeMap<(&'static str, NodeId), Gauge> {
+        &self.gauges
+    }
+
+    /// What all nodes together counted under each name.
+    pub fn totals(&self) -> BTreeMap<&'static str, Gauge> {
+        let mut names: BTreeMap<&'static str, Vec<&Gauge>> = BTreeMap::new();
+        for ((name, _), gauge) in &self.gauges {
+            names.entry(name).or_default().push(gauge);
+        }
+        names.into_iter().map(|(name, gauges)| (name, Gauge::sum(gauges))).collect()
+    }
+
     /// How many operations ended so.
     pub fn count(&self, outcome: Outcome) -> usize {
         self.operations.iter().filter(|o| o.responded.is_some_and(|(_, ended)| ended == outcome)).count()
@@ -141,25 +197,53 @@ impl Metrics {
         latencies
     }
 
-    /// The share of operations that took place, by the window of time in which they were invoked. A
-    /// window without operations is left out, and so are operations that are open at the end.
+    /// What became of all operations together. Unknown outcomes stand apart: whoever reads this decides what
+    /// they count as.
+    pub fn overall(&self) -> Outcomes {
+        self.outcomes_of(&self.operations)
+    }
+
+    /// What became of operations, by the window of time in which they were invoked. A window without
+    /// operations is left out.
+    ///
+    /// # Panics
+    /// If `window` is zero.
+    pub fn outcomes(&self, window: Duration) -> Vec<Outcomes> {
+        assert!(!window.is_zero(), "a window of time is not empty");
+        let width = nanoseconds_of(window);
+        let index = |operation: &Operation| operation.invoked.as_nanoseconds() / width;
+        let windows = self.operations.chunk_by(|a, b| index(a) == index(b));
+        let outcomes = |operations: &[Operation]| Outcomes {
+            from: Time::from_nanoseconds(index(&operations[0]) * width),
+            ..self.outcomes_of(operations)
+        };
+        windows.map(outcomes).collect()
+    }
+
+    fn outcomes_of(&self, operations: &[Operation]) -> Outcomes {
+        let mut outcomes = Outcomes::default();
+        for operation in operations {
+            let taken = operation.responded.map_or(self.last, |(time, _)| time) - operation.invoked;
+            let late = self.deadline.is_some_and(|deadline| taken > deadline);
+            *match operation.responded.map(|(_, outcome)| outcome) {
+                Some(Outcome::Failed) => &mut outcomes.failed,
+                Some(Outcome::Unknown) => &mut outcomes.unknown,
+                Some(Outcome::Ok) | None if late => &mut outcomes.late,
+                Some(Outcome::Ok) => &mut outcomes.ok,
+                None => &mut outcomes.open,
+            } += 1;
+        }
+        outcomes
+    }
+
+    /// The share of operations that took place in time, by the window in which they were invoked. A window
+    /// without operations that have an outcome is left out.
     ///
     /// # Panics
     /// If `window` is zero.
     pub fn availability(&self, window: Duration) -> Vec<(Time, f64)> {
-        assert!(!window.is_zero(), "availability: the window is not empty");
-        let width = crate::time::nanoseconds_of(window);
-        let mut windows: BTreeMap<u64, (u32, u32)> = BTreeMap::new();
-        for operation in &self.operations {
-            let Some((_, outcome)) = operation.responded else { continue };
-            let (ok, all) = windows.entry(operation.invoked.as_nanoseconds() / width).or_default();
-            *ok += u32::from(outcome == Outcome::Ok);
-            *all += 1;
-        }
-        let share = |(index, (ok, all)): (u64, (u32, u32))| {
-            (Time::from_nanoseconds(index * width), f64::from(ok) / f64::from(all))
-        };
-        windows.into_iter().map(share).collect()
+        let share = |outcomes: Outcomes| Some((outcomes.from, outcomes.availability()?));
+        self.outcomes(window).into_iter().filter_map(share).collect()
     }
 
     /// What a partition is called: by the node that it isolates, or by its smaller side.
@@ -184,42 +268,22 @@ impl Metrics {
         !is_client(address.from) && !is_client(address.to)
     }
 
-    /// What became of operations, by the window in which they were invoked, without gaps from the start to
-    /// the last invocation. Unknown outcomes stand apart: whoever reads this decides what they count as.
-    ///
-    /// # Panics
-    /// If `window` is zero.
-    pub fn outcomes(&self, window: Duration) -> Vec<Outcomes> {
-        let mut windows = Vec::new();
-        for operation in &self.operations {
-            let outcomes: &mut Outcomes = at(&mut windows, operation.invoked, window);
-            *match operation.responded {
-                Some((_, Outcome::Ok)) => &mut outcomes.ok,
-                Some((_, Outcome::Failed)) => &mut outcomes.failed,
-                Some((_, Outcome::Unknown)) => &mut outcomes.unknown,
-                None => &mut outcomes.open,
-            } += 1;
-        }
-        let width = crate::time::nanoseconds_of(window);
-        for (index, outcomes) in (0..).zip(&mut windows) {
-            outcomes.from = Time::from_nanoseconds(index * width);
-        }
-        windows
-    }
-
     /// How many operations took place per second, by the window in which their response came, without gaps
     /// from the start to the last response. The last window is counted whole, even if the run ended in it.
     ///
     /// # Panics
     /// If `window` is zero.
     pub fn throughput(&self, window: Duration) -> Vec<(Time, f64)> {
-        let mut windows = Vec::new();
+        assert!(!window.is_zero(), "a window of time is not empty");
+        let width = nanoseconds_of(window);
+        let mut windows: Vec<u64> = Vec::new();
         for operation in &self.operations {
             if let Some((time, Outcome::Ok)) = operation.responded {
-                *at(&mut windows, time, window) += 1u64;
+                let index = (time.as_nanoseconds() / width) as usize;
+                windows.resize(windows.len().max(index + 1), 0);
+                windows[index] += 1;
             }
         }
-        let width = crate::time::nanoseconds_of(window);
         let rate = |(index, count): (u64, u64)| {
             (Time::from_nanoseconds(index * width), count as f64 / window.as_secs_f64())
         };
@@ -263,16 +327,6 @@ impl Metrics {
     }
 }
 
-/// The window that `time` lies in; those before it are there, too.
-fn at<T: Clone + Default>(windows: &mut Vec<T>, time: Time, window: Duration) -> &mut T {
-    assert!(!window.is_zero(), "a window of time is not empty");
-    let index = (time.as_nanoseconds() / crate::time::nanoseconds_of(window)) as usize;
-    if windows.len() <= index {
-        windows.resize(index + 1, T::default());
-    }
-    &mut windows[index]
-}
-
 /// The value at or below which a share `rank` (0 to 1) of the sorted values lies, by the nearest rank;
 /// none if there are none.
 pub fn percentile<T: Copy>(sorted: &[T], rank: f64) -> Option<T> {
@@ -282,6 +336,7 @@ pub fn percentile<T: Copy>(sorted: &[T], rank: f64) -> Option<T> {
 
 impl<M: Debug> Observer<M> for Metrics {
     fn observe(&mut self, record: Record<'_, M>) {
+        self.last = record.time;
         match record.what {
             What::Added { node, name, client } => {
                 self.names.insert(node, name.to_string());
@@ -302,6 +357,9 @@ impl<M: Debug> Observer<M> for Metrics {
                 self.synced_writes += writes as u64;
             }
             What::Fault { fault, .. } => self.fault(record.time, fault),
+            What::Gauge { node, name, value } => {
+                self.gauges.entry((name, node)).or_default().say(record.time, value);
+            }
             What::Invoked { client, operation, .. } => {
                 self.open.insert((client, operation), self.operations.len());
                 self.operations.push(Operation { client, invoked: record.time, responded: None });
@@ -332,45 +390,66 @@ mod tests {
         assert_eq!(percentile::<u8>(&[], 0.5), None);
     }
 
-    #[test]
-    fn availability_counts_unknown_operations_as_not_available() {
-        let operation = |at: u64, outcome| Operation {
+    /// Operations in the order of invocation, each with its response, in milliseconds, and the last record.
+    fn metrics(operations: &[(u64, Option<(u64, Outcome)>)], last: u64) -> Metrics {
+        let operation = |&(invoked, responded): &(u64, Option<(u64, Outcome)>)| Operation {
             client: NodeId::new(0),
-            invoked: Time::ZERO + milliseconds(at),
-            responded: Some((Time::ZERO + milliseconds(at + 1), outcome)),
+            invoked: at(invoked),
+            responded: responded.map(|(time, outcome)| (at(time), outcome)),
         };
-        let operations =
-            vec![operation(0, Outcome::Ok), operation(5, Outcome::Unknown), operation(25, Outcome::Ok)];
-        let metrics = Metrics { operations, ..Metrics::default() };
-        let windows = metrics.availability(milliseconds(10));
-        assert_eq!(windows, [(Time::ZERO, 0.5), (Time::ZERO + milliseconds(20), 1.0)]);
+        let operations = operations.iter().map(operation).collect();
+        Metrics { operations, last: at(last), ..Metrics::default() }
+    }
+
+    fn at(span: u64) -> Time {
+        Time::ZERO + milliseconds(span)
     }
 
     #[test]
-    fn windows_have_no_gaps_and_unknown_outcomes_stand_apart() {
-        let operation = |invoked: u64, responded: Option<(u64, Outcome)>| Operation {
-            client: NodeId::new(0),
-            invoked: Time::ZERO + milliseconds(invoked),
-            responded: responded.map(|(at, outcome)| (Time::ZERO + milliseconds(at), outcome)),
-        };
-        let operations = vec![
-            operation(0, Some((1, Outcome::Ok))),
-            operation(5, Some((45, Outcome::Unknown))),
-            operation(6, Some((25, Outcome::Ok))),
-            operation(25, Some((26, Outcome::Failed))),
-            operation(26, None),
-        ];
-        let metrics = Metrics { operations, ..Metrics::default() };
-        let at = |milliseconds_in| Time::ZERO + milliseconds(milliseconds_in);
+    fn availability_counts_unknown_operations_as_not_available() {
+        let ended = |time, outcome| Some((time, outcome));
+        let operations =
+            [(0, ended(1, Outcome::Ok)), (5, ended(6, Outcome::Unknown)), (25, ended(26, Outcome::Ok))];
+        let metrics = metrics(&operations, 30);
+        assert_eq!(metrics.availability(milliseconds(10)), [(at(0), 0.5), (at(20), 1.0)]);
+        assert_eq!(metrics.overall().unknown_share(), Some(1.0 / 3.0));
+        assert_eq!(Metrics::default().overall().availability(), None);
+    }
+
+    const OPERATIONS: [(u64, Option<(u64, Outcome)>); 6] = [
+        (0, Some((1, Outcome::Ok))),
+        (5, Some((45, Outcome::Unknown))),
+        (6, Some((25, Outcome::Ok))),
+        (25, Some((26, Outcome::Failed))),
+        (26, None),
+        (43, None),
+    ];
+
+    #[test]
+    fn unknown_outcomes_stand_apart_and_a_window_without_operations_is_left_out() {
+        let metrics = metrics(&OPERATIONS, 50);
         assert_eq!(
             metrics.outcomes(milliseconds(10)),
             [
                 Outcomes { from: at(0), ok: 2, unknown: 1, ..Outcomes::default() },
-                Outcomes { from: at(10), ..Outcomes::default() },
                 Outcomes { from: at(20), failed: 1, open: 1, ..Outcomes::default() },
+                Outcomes { from: at(40), open: 1, ..Outcomes::default() },
             ]
         );
+        assert_eq!(metrics.availability(milliseconds(10)), [(at(0), 2.0 / 3.0), (at(20), 0.0)]);
         let throughput = metrics.throughput(milliseconds(10));
         assert_eq!(throughput, [(at(0), 100.0), (at(10), 0.0), (at(20), 100.0)]);
+    }
+
+    /// Whether the response or the end of the run comes first.
+    #[test]
+    fn an_operation_that_takes_place_after_its_deadline_is_late_and_so_is_one_that_is_open_for_longer() {
+        let metrics = metrics(&OPERATIONS, 50).with_deadline(milliseconds(19));
+        let all = Outcomes { ok: 2, late: 1, failed: 1, unknown: 1, open: 1, ..Outcomes::default() };
+        assert_eq!(metrics.overall(), all);
+        assert_eq!(metrics.overall().availability(), Some(0.4));
+        let shorter = metrics.with_deadline(milliseconds(18));
+        assert_eq!(shorter.overall(), Outcomes { ok: 1, late: 2, ..all });
+        assert_eq!(shorter.with_deadline(None).overall(), Outcomes { ok: 2, late: 0, open: 2, ..all });
     }
 }

@@ -56,6 +56,8 @@ pub struct Setup {
     pub placement: BTreeMap<String, Vec<String>>,
     /// How long a sync takes.
     pub sync_latency: Distribution,
+    /// Whether every sync does nothing; see [`Simulation::ignore_syncs`].
+    pub ignore_syncs: bool,
 }
 
 impl Default for Setup {
@@ -65,6 +67,7 @@ impl Default for Setup {
             topology: None,
             placement: BTreeMap::new(),
             sync_latency: constant(milliseconds(1)),
+            ignore_syncs: false,
         }
     }
 }
@@ -78,6 +81,9 @@ impl Setup {
     pub fn simulation<M: Value>(&self, seed: u64) -> Simulation<M> {
         let mut sim = Simulation::new(seed);
         sim.set_sync_latency(self.sync_latency.clone());
+        if self.ignore_syncs {
+            sim.ignore_syncs();
+        }
         let network: &mut Network = sim.network_mut();
         *network.default_link_mut() = self.link.clone();
         if let Some(topology) = &self.topology {

@@ -189,8 +189,9 @@ pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> 
 }
 
 /// Availability over time: the share of the operations invoked in each `window` of time that took place,
-/// those that are open at the end not counted. Where no operation was invoked there is no line. The axis
-/// ends at `duration`, or at the last invocation if that is later.
+/// within their deadline if the metrics have one, those that are open at the end not counted. Where no
+/// operation was invoked there is no line. The axis ends at `duration`, or at the last invocation if that is
+/// later.
 ///
 /// The data is `window_start_s,share`, one row for each window in which an operation was invoked.
 ///
@@ -214,16 +215,18 @@ pub fn availability(
         let _ = writeln!(csv, "{},{share}", start.as_seconds());
     }
     let end = end(metrics, duration);
+    let within = metrics.deadline().map(|deadline| format!(" within {}", format_span(deadline)));
+    let within = within.unwrap_or_default();
+    let (ok, all) = (metrics.overall().ok, metrics.operations().len());
+    let window_text = format_span(window);
+    let key = format!("by windows of {window_text}: {ok} of {all} operations took place{within}");
     let frame = Frame {
         title,
-        key: vec![(
-            Mark::Line(BLUE),
-            format!("by windows of {}: {}", format_span(window), taken_place(metrics)),
-        )],
+        key: vec![(Mark::Line(BLUE), key)],
         left: LEFT,
         bands: metrics.bands(),
         x: Axis::time(end),
-        y: Axis::share("share of operations that took place"),
+        y: Axis::share(&format!("share of operations that took place{within}")),
         absence: absence(metrics, windows.is_empty()),
     };
     let drawing = frame.draw(|plot| draw_windows(plot, &windows, window, end))?;

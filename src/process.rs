@@ -109,6 +109,10 @@ pub(crate) enum Effect<M> {
         outcome: Outcome,
         value: Arc<dyn AnyValue>,
     },
+    Gauge {
+        name: &'static str,
+        value: u64,
+    },
 }
 
 impl<M: Hash> Hash for Effect<M> {
@@ -124,6 +128,7 @@ impl<M: Hash> Hash for Effect<M> {
             Effect::Respond { operation, outcome, value } => {
                 (operation, outcome, value.fingerprint()).hash(state);
             }
+            Effect::Gauge { name, value } => (name, value).hash(state),
         }
     }
 }
@@ -140,7 +145,7 @@ pub(crate) trait Environment {
     fn sample(&mut self, distribution: &Distribution) -> Duration;
     /// The number at an address of this node's as a client; none where every choice is tried.
     fn client_number(&mut self, address: u64) -> Option<u64>;
-    /// Whether anyone will read notes.
+    /// Whether anyone will read notes and gauges.
     fn observed(&self) -> bool;
 }
 
@@ -293,6 +298,18 @@ impl<P: Process> Context<'_, P> {
     pub fn note(&mut self, text: impl Display) {
         if self.core.environment.observed() {
             self.core.effects.push(Effect::Note(text.to_string()));
+        }
+    }
+
+    /// Says that `name`, something that can be counted on this node, is `value` now:
+    /// `ctx.gauge("line", self.line.len() as u64)`. Metrics are made of this: how long a line is, for how long
+    /// a node is in doubt. It is recorded only if somebody observes, and is in no digest.
+    ///
+    /// It stands until the node says something else, through a crash too: a crash takes the process, and not
+    /// what others still wait for. A process whose count changes by a crash says so when it restarts.
+    pub fn gauge(&mut self, name: &'static str, value: u64) {
+        if self.core.environment.observed() {
+            self.core.effects.push(Effect::Gauge { name, value });
         }
     }
 

@@ -56,6 +56,8 @@ pub enum What<'a, M> {
     Responded { client: NodeId, operation: u64, outcome: Outcome, value: &'a dyn AnyValue },
     /// Something came for a paused node, and waits. It is in no digest: it follows from the rest.
     Waits { node: NodeId },
+    /// A process said what something that it counts is now. It is in no digest: it follows from the rest.
+    Gauge { node: NodeId, name: &'static str, value: u64 },
 }
 
 /// Why a message does not arrive.
@@ -108,6 +110,7 @@ impl<M: Hash> Hash for Record<'_, M> {
             What::Responded { client, operation, outcome, value } => {
                 (client, operation, outcome, value.fingerprint()).hash(state);
             }
+            What::Gauge { node, name, value } => (node, name, value).hash(state),
         }
     }
 }

@@ -266,6 +266,13 @@ impl<M: Value> Simulation<M> {
         self.sync_latency = latency.into();
     }
 
+    /// Lets every sync do nothing: it takes no time, and no write is ever durable. Some disks are so, that say
+    /// "written" and mean their cache; and what holds of a protocol under crashes and does not hold like this,
+    /// owes it to its syncs.
+    pub fn ignore_syncs(&mut self) {
+        self.world.ignore_syncs();
+    }
+
     /// Lets each message occupy its node for a span before it is handled. Meanwhile whatever else comes for
     /// the node waits in line, so that load shows as latency. No time unless set.
     ///

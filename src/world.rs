@@ -98,18 +98,23 @@ impl<M> Clone for Node<M> {
 #[derive(Debug)]
 pub struct World<M> {
     nodes: Vec<Node<M>>,
+    ignores_syncs: bool,
     partitions: Vec<Partition>,
 }
 
 impl<M> Clone for World<M> {
     fn clone(&self) -> Self {
-        World { nodes: self.nodes.clone(), partitions: self.partitions.clone() }
+        World {
+            nodes: self.nodes.clone(),
+            ignores_syncs: self.ignores_syncs,
+            partitions: self.partitions.clone(),
+        }
     }
 }
 
 impl<M: Value> World<M> {
     pub(crate) fn new() -> Self {
-        World { nodes: Vec::new(), partitions: Vec::new() }
+        World { nodes: Vec::new(), ignores_syncs: false, partitions: Vec::new() }
     }
 
     /// The processes of kind `P` on nodes that are up, in the order of adding.
@@ -223,15 +228,27 @@ impl<M: Value> World<M> {
         let key = NodeKey::new(role, index);
         let identity = Identity { name, role: role.to_string(), key, client };
         let cell: Arc<dyn Cell<M>> = Arc::new(ProcessCell::new(process));
+        let mut storage = Storage::default();
+        if self.ignores_syncs {
+            storage.ignore_syncs();
+        }
         self.nodes.push(Node {
             identity: Arc::new(identity),
             initial: cell.clone(),
             cell: Some(cell),
-            storage: Arc::default(),
+            storage: Arc::new(storage),
             paused: false,
             held: None,
         });
         Handle::new(NodeId::new(self.nodes.len() - 1))
+    }
+
+    /// On all nodes, those that are added later included.
+    pub(crate) fn ignore_syncs(&mut self) {
+        self.ignores_syncs = true;
+        for node in &mut self.nodes {
+            Arc::make_mut(&mut node.storage).ignore_syncs();
+        }
     }
 
     pub(crate) fn key(&self, node: NodeId) -> NodeKey {
@@ -373,8 +390,8 @@ impl<M> Node<M> {
         for at in first..effects.len() {
             match &mut effects[at] {
                 Effect::Write(write) => Arc::make_mut(&mut self.storage).issue(write.clone()),
-                Effect::Sync { writes } if self.storage.unsynced() > 0 => {
-                    *writes = self.storage.unsynced();
+                Effect::Sync { writes } if self.storage.awaited() > 0 => {
+                    *writes = self.storage.awaited();
                     self.held = Some(Arc::new(effects.split_off(at + 1)));
                     return;
                 }

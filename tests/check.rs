@@ -1,9 +1,10 @@
 //! Sweeps: what a failing property says, and that it says the same whoever ran it.
 
 use netsplit::check::{Report, Violation};
-use netsplit::fault::Fault;
+use netsplit::fault::{Fault, FaultPlan};
 use netsplit::nemesis;
 use netsplit::prelude::*;
+use netsplit::time::Time;
 use std::process::Command;
 
 #[derive(Clone, Debug, Hash, PartialEq)]
@@ -300,4 +301,43 @@ fn a_violation_has_the_digest_of_its_run() {
     let violation = careless_violation();
     assert_eq!(violation.digest.len(), 32);
     assert_eq!(violation, careless_violation());
+}
+
+#[derive(Clone, Debug, Hash)]
+struct Idle;
+
+impl Process for Idle {
+    type Message = ();
+    type Timer = ();
+    fn on_message(&mut self, _: NodeId, (): (), _: &mut Context<Self>) {}
+}
+
+#[test]
+fn a_check_lets_a_given_plan_happen_beside_what_a_nemesis_draws() {
+    let stage = |seed| {
+        let mut sim: Simulation<()> = Simulation::new(seed);
+        sim.add_clients("nobody", 1, |_, _| Idle);
+        sim.add_group("node", 3, |_, _| Idle);
+        sim
+    };
+    let (clients_are_up, all_are_up) = (
+        |world: &World<()>| world.is_up(NodeId::new(0)),
+        |world: &World<()>| [1, 2, 3].iter().all(|&node| world.is_up(NodeId::new(node))),
+    );
+    // The client, whom no nemesis touches, crashes after the end of the nemesis.
+    let mut plan = FaultPlan::default();
+    plan.add(Time::ZERO + seconds(2), Fault::Crash(NodeId::new(0)));
+    let check =
+        || netsplit::check(stage).seeds(0..5).faults(nemesis::crashes().until(seconds(1))).plan(&plan);
+    let violation = |report: Report| report.violation.expect("something is down");
+    let given = violation(check().always("the client is up", clients_are_up).report());
+    assert_eq!(given.time, Time::ZERO + seconds(2));
+    let drawn = violation(check().always("the nodes are up", all_are_up).report());
+    assert!(drawn.time < Time::ZERO + seconds(1) && drawn.plan.iter().count() > 2, "{drawn}");
+    // It is repaired after the first phase, which waits for it.
+    let recovers = check().eventually_after_heal("the client is up again", clients_are_up);
+    assert_eq!(
+        recovers.reachable("it is down", move |world| !clients_are_up(world)).report().unreached,
+        [""; 0]
+    );
 }

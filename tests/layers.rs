@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     "time",
     "fingerprint",
     "caught",
@@ -29,6 +29,7 @@ const ORDER: [&str; 30] = [
     "plot",
     "client",
     "staleness",
+    "strategies",
     "world",
     "property",
     "simulation",

@@ -148,6 +148,21 @@ fn the_data_of_a_figure_is_complete_and_exact() {
 }
 
 #[test]
+fn availability_counts_what_takes_place_within_the_deadline() {
+    let mut run = a_minute();
+    let all = run.figures(seconds(60))[2].clone();
+    run.metrics = run.metrics.with_deadline(milliseconds(150));
+    let figure = run.figures(seconds(60))[2].clone();
+    assert!(figure.svg.contains("share of operations that took place within 150ms"));
+    assert!(figure.svg.contains("of 600 operations took place within 150ms"));
+    let first = |figure: &Figure| -> f64 {
+        let line = figure.csv.lines().nth(1).expect("a first window");
+        line.split_once(',').expect("two columns").1.parse().expect("a share")
+    };
+    assert_eq!((first(&all), first(&figure)), (1.0, 0.4));
+}
+
+#[test]
 fn a_run_in_which_nothing_finished_says_so() {
     let mut run = Run::new();
     for figure in run.figures(Duration::ZERO) {

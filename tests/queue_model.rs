@@ -9,7 +9,7 @@ use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use netsplit::time::{Duration, Time};
 use netsplit_models::queue::{
-    Broker, Cluster, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, MessageId,
+    Broker, Cluster, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, LINE, Message, MessageId,
     Parameters, Producer, Queue, add_cluster, lost, nothing_is_processed_twice,
 };
 use std::collections::BTreeSet;
@@ -147,6 +147,7 @@ fn a_visibility_timeout_shorter_than_the_service_starves_the_line_unless_it_is_e
 fn a_durable_broker_keeps_its_line_over_a_crash_and_a_volatile_one_loses_it() {
     for (durability, kept) in [(Durability::Durable, 4), (Durability::Volatile, 0)] {
         let (mut sim, queue) = stage(&Parameters { durability, ..slow(Guarantee::AtLeastOnce) });
+        let metrics = sim.observe(Metrics::default());
         sim.run_for(milliseconds(50));
         let before = sim[queue.broker].line().len();
         let confirmed = sim[queue.producers[0]].confirmed().count();
@@ -155,6 +156,8 @@ fn a_durable_broker_keeps_its_line_over_a_crash_and_a_volatile_one_loses_it() {
         sim.crash(queue.broker);
         sim.restart(queue.broker);
         assert_eq!(sim[queue.broker].line().len(), kept);
+        let line = sim.observer(metrics).gauges()[&(LINE, queue.broker.id())].last();
+        assert_eq!(line, kept as u64, "it says so as soon as it is back");
         sim.run_for(seconds(10));
         // What consumers held when the broker crashed is processed in any case.
         assert_eq!(lost(sim.world()).count(), if kept == 0 { 2 } else { 0 }, "{durability:?}");

@@ -11,13 +11,14 @@ mod theory;
 
 use measure::{Estimate, LOGARITHM_OF_A_HUNDRED, Measured, System, markovian};
 use netsplit::distribution::{constant, exponential, uniform};
+use netsplit::metrics::{Gauge, Metrics};
 use netsplit::network::{Link, Probability};
 use netsplit::node::NodeId;
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use netsplit::record::{Observer, Record, What};
-use netsplit::time::Duration;
-use netsplit_models::queue::{Durability, Message, Parameters, add_cluster};
+use netsplit::time::{Duration, Time};
+use netsplit_models::queue::{Durability, HANDED_OUT, LINE, Message, Parameters, add_cluster};
 use std::collections::BTreeMap;
 use theory::{Retries, deviation_of_mean_sojourn, erlang_c};
 
@@ -84,6 +85,27 @@ fn several_servers_wait_as_erlang_computed() {
         agrees("Wq", measured.wait, waiting / (consumers as f64 * (1.0 - load)));
         littles_law(measured);
     }
+}
+
+/// By the broker's own gauges: Lq = load^2 / (1 - load), and the server is busy for a share of `load`.
+#[test]
+fn the_line_of_one_server_as_its_broker_counts_it_is_as_in_the_textbook() {
+    const SPAN: u64 = 5000;
+    let mut sim = markovian(1, 80).simulation(1);
+    let metrics = sim.observe(Metrics::default());
+    sim.run_for(seconds(21 * SPAN));
+    let totals = sim.observer(metrics).totals();
+    let estimate = |of: &dyn Fn(&Gauge, Time, Time) -> f64, name: &str| {
+        // The first span is a warm-up.
+        let batch = |index: u64| [index, index + 1].map(|index| Time::ZERO + seconds(index * SPAN));
+        let value = |[from, to]: [Time; 2]| of(&totals[name], from, to);
+        Estimate::of(&(1..21).map(|index| value(batch(index))).collect::<Vec<_>>())
+    };
+    let mean = |gauge: &Gauge, from, to| gauge.over(from..to).mean;
+    let busy = |gauge: &Gauge, from, to| gauge.over(from..to).above_zero.as_secs_f64() / SPAN as f64;
+    agrees("Lq", estimate(&mean, LINE), 3.2);
+    agrees("the number in service", estimate(&mean, HANDED_OUT), 0.8);
+    agrees("the share of time that the server is busy", estimate(&busy, HANDED_OUT), 0.8);
 }
 
 /// Two consumers with uniform service and room for six, so that some are turned away: nothing here is

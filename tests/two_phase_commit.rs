@@ -5,17 +5,17 @@
 mod checks;
 
 use netsplit::fault::Edit;
-use netsplit::metrics::Metrics;
+use netsplit::metrics::{Gauge, Metrics};
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use netsplit::simulation::{Mailbox, Observed};
-use netsplit::time::Time;
+use netsplit::time::{Duration, Time};
 use netsplit_models::two_phase_commit::*;
 
 /// The delay of every message on the stage.
-const DELAY: std::time::Duration = milliseconds(10);
+const DELAY: Duration = milliseconds(10);
 
 /// A coordinator (n0), participants (n1, n2, ...) and a client that the scenario speaks for. Messages take
 /// [`DELAY`], syncs take no time.
@@ -62,10 +62,15 @@ impl Stage {
         self.decisions().iter().all(|&known| known == Some(decision))
     }
 
-    /// The participants that are in doubt, by index.
+    /// The participants that are in doubt, by index, as they say themselves.
     fn in_doubt(&self) -> Vec<usize> {
-        let in_doubt =
-            |&index: &usize| self.sim[self.participants[index]].ledger().is_in_doubt(self.transaction());
+        let in_doubt = |&index: &usize| {
+            let participant = self.participants[index];
+            let is_in_doubt = self.sim[participant].ledger().is_in_doubt(self.transaction());
+            let gauge = self.metrics().gauges().get(&(IN_DOUBT, participant.id()));
+            assert_eq!(gauge.map_or(0, Gauge::last), u64::from(is_in_doubt), "participant-{index}");
+            is_in_doubt
+        };
         (0..self.participants.len()).filter(in_doubt).collect()
     }
 
@@ -83,7 +88,7 @@ impl Stage {
 /// Messages, stable writes, and the span from the request's arrival to the moment the last participant
 /// knows, in a run without faults. A participant's record of the outcome is not waited for, so the stable
 /// writes are the syncs.
-fn fault_free(participants: usize, start_at: StartAt) -> (u64, u64, std::time::Duration) {
+fn fault_free(participants: usize, start_at: StartAt) -> (u64, u64, Duration) {
     let mut stage = stage(participants);
     match start_at {
         StartAt::Participant => stage.ask(stage.participants[0]),
@@ -218,6 +223,43 @@ fn a_participant_that_has_promised_nothing_frees_the_others_while_the_coordinato
     stage.ask(stage.coordinator);
     stage.sim.run();
     assert!(stage.all_know(Decision::Abort));
+}
+
+// ---- How long, by the participants' own count ----
+
+/// For how long each participant is in doubt, and all together.
+fn time_in_doubt(stage: &Stage) -> (Vec<Duration>, Duration) {
+    let end = stage.sim.now();
+    let metrics = stage.metrics();
+    let of = |gauge: &Gauge| gauge.over(Time::ZERO..end);
+    let each = stage.participants.iter().map(|p| of(&metrics.gauges()[&(IN_DOUBT, p.id())]).above_zero);
+    let sum = (end - Time::ZERO).mul_f64(of(&metrics.totals()[IN_DOUBT]).mean);
+    (each.collect(), sum)
+}
+
+#[test]
+fn a_participant_is_in_doubt_from_its_promise_to_the_outcome() {
+    let mut stage = stage(3);
+    stage.ask(stage.participants[0]);
+    stage.sim.run_for(seconds(1));
+    // The first promises when it is asked, the others two delays later; all hear of the commit together.
+    assert_eq!(time_in_doubt(&stage), (vec![4 * DELAY, 2 * DELAY, 2 * DELAY], 8 * DELAY));
+}
+
+#[test]
+fn a_crash_of_the_coordinator_adds_its_length_to_the_time_in_doubt_even_of_a_participant_that_is_down() {
+    // The stage is set: all three have promised, the coordinator is gone, and so is the second participant.
+    let mut stage = stage(3);
+    stage.ask(stage.participants[0]);
+    stage.sim.run_for(3 * DELAY);
+    stage.sim.crash((stage.coordinator, stage.participants[1]));
+    stage.sim.run_for(seconds(60));
+    stage.sim.restart((stage.coordinator, stage.participants[1]));
+    stage.sim.run_for(seconds(1));
+    assert_eq!(stage.in_doubt(), [0; 0]);
+    let (each, sum) = time_in_doubt(&stage);
+    assert!(each.iter().all(|&span| span > seconds(60) && span < milliseconds(60_300)), "{each:?}");
+    assert!(sum > seconds(180), "{sum:?}");
 }
 
 // ---- Recovery ----

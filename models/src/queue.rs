@@ -75,7 +75,7 @@ mod parameters;
 mod producer;
 mod window;
 
-pub use broker::{Broker, BrokerOptions, VisibilityOver};
+pub use broker::{Broker, BrokerOptions, HANDED_OUT, LINE, VisibilityOver};
 pub use consumer::{Consumer, ConsumerOptions, ConsumerTimer};
 pub use parameters::{Cluster, Parameters, Queue, add_cluster};
 pub use producer::{Producer, ProducerOptions, ProducerTimer};

@@ -134,14 +134,28 @@ fn validate(replicas: usize, resend_interval: Duration, client: &ClientOptions) 
     }
 }
 
-/// Whether each value of `told`, by key, is stored at `quorum` replicas that are up, or newer is. One that is
-/// down counts as having it: it comes back with what is in its storage.
-fn are_stored(world: &World<Message>, quorum: usize, told: &BTreeMap<u64, Numbered>) -> bool {
-    let nodes = || world.nodes_of::<Replica>().map(|node| world.get(node));
+/// Whether each value that a coordinator has `told` a client of is stored at a write quorum of replicas, or newer
+/// is. A replica that is down counts as having it: it comes back with what is in its storage.
+///
+/// It is asked after every event, so it looks at what is new: at the key that each coordinator has told somebody
+/// of last, and at all keys if a replica has just restarted.
+fn are_stored(world: &World<Message>, told: fn(&Replica) -> &BTreeMap<u64, Numbered>) -> bool {
     let has = |node: Option<&Replica>, key, value| {
         node.is_none_or(|replica| replica.is_member() && replica.stored(key) >= Some(value))
     };
-    told.iter().all(|(&key, &value)| nodes().filter(|&node| has(node, key, value)).count() >= quorum)
+    let nodes = || world.nodes_of::<Replica>().map(|node| world.get(node));
+    let everything = world.each::<Replica>().any(Replica::has_just_restarted);
+    world.each::<Replica>().all(|coordinator| {
+        let is_stored = |key, value| {
+            nodes().filter(|&node| has(node, key, value)).count() >= coordinator.options().write_quorum
+        };
+        let told = told(coordinator);
+        match coordinator.last_told() {
+            _ if everything => told.iter().all(|(&key, &value)| is_stored(key, value)),
+            Some(key) => told.get(&key).is_none_or(|&value| is_stored(key, value)),
+            None => true,
+        }
+    })
 }
 
 /// Whether all replicas that are up store the same.

@@ -59,7 +59,7 @@ mod participant;
 
 pub use coordinator::{Coordinator, VotesDue};
 pub use parameters::{Cluster, Parameters, StartAt, Transactions, TwoPhaseCommit, add_cluster};
-pub use participant::{InquiryDue, Participant};
+pub use participant::{IN_DOUBT, InquiryDue, Participant};
 
 use netsplit::client::RequestId;
 use netsplit::prelude::*;
@@ -162,7 +162,7 @@ impl Ledger {
     }
 
     /// The transactions the node is in doubt about.
-    pub fn in_doubt(&self) -> impl Iterator<Item = TransactionId> {
+    pub fn in_doubt(&self) -> impl ExactSizeIterator<Item = TransactionId> {
         self.in_doubt.iter().copied()
     }
 

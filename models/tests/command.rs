@@ -109,6 +109,7 @@ fn a_trace_has_a_line_of_json_for_each_event() {
         assert!(record["nanoseconds"].is_u64());
     }
     assert_eq!(events["fault"], 4);
+    assert!(events["gauge"] > 0);
     assert!(events["sent"] >= events["delivered"]);
 }
 
@@ -126,6 +127,59 @@ fn set_changes_parameters_and_settings() {
     assert_ne!(plain["digest"], changed["digest"]);
     let sent = |json: &serde_json::Value| json["metrics"]["messages"]["sent"].as_u64().expect("a number");
     assert!(sent(&changed) < sent(&plain));
+}
+
+#[test]
+fn availability_is_the_share_within_the_deadline_and_unknown_outcomes_stand_apart() {
+    let json = |setting: &str| -> serde_json::Value {
+        let output = netsplit(&["run", "models/scenarios/paxos_aws.toml", "--json", "--set", setting]);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text_of_both(&output)))
+    };
+    let share = |json: &serde_json::Value, name: &str| {
+        json["metrics"]["availability"][name].as_f64().unwrap_or_else(|| panic!("{name} in {json}"))
+    };
+    let (without, with) = (json("duration=60s"), json("deadline=200ms"));
+    assert!(without["metrics"]["availability"]["deadline_ms"].is_null());
+    assert_eq!(share(&with, "deadline_ms"), 200.0);
+    assert!(share(&with, "share") < share(&without, "share"), "{without} {with}");
+    assert_eq!((share(&without, "late"), share(&with, "late") > 0.0), (0.0, true));
+    assert!(share(&without, "unknown_share") > 0.0);
+    // An operation that is still open when its deadline has passed counts with one.
+    assert!((share(&with, "unknown_share") - share(&without, "unknown_share")).abs() < 0.001);
+    assert_eq!(without["digest"], with["digest"]);
+    let said = text(&netsplit(&["run", BLOCKING, "--set", "deadline=1s"]).stdout);
+    assert!(said.contains(" % took place within 1s; "), "{said}");
+}
+
+#[test]
+fn gauges_are_summed_up() {
+    let output = netsplit(&["run", BLOCKING, "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let in_doubt = &json["metrics"]["gauges"]["in doubt"];
+    let [mean, max, above_zero] =
+        ["mean", "max", "above_zero_s"].map(|key| in_doubt[key].as_f64().expect(key));
+    // Twelve clients with one transaction each, at three participants; the coordinator is down for six seconds.
+    assert!(mean > 0.0 && mean <= max && max <= 36.0, "{in_doubt}");
+    assert!(above_zero > 6.0 && above_zero <= 30.0, "{in_doubt}");
+    let said = text(&netsplit(&["run", BLOCKING]).stdout);
+    assert!(said.contains("gauges       in doubt: mean "), "{said}");
+}
+
+#[test]
+fn bursts_make_a_longer_line_than_a_steady_stream_of_the_same_rate() {
+    let bursts = ["run", "models/scenarios/queue_bursts.toml", "--json"];
+    let steady = ["--set", "off=0s", "--set", r#"arrivals={exponential="40ms"}"#];
+    let metrics = |arguments: &[&str]| -> (f64, f64) {
+        let output = netsplit(arguments);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+        let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+        let metrics = &json["metrics"];
+        (number(&metrics["operations"]["ok"]), number(&metrics["gauges"]["line"]["mean"]))
+    };
+    let ((of_bursts, long), (of_stream, short)) =
+        (metrics(&bursts), metrics(&[&bursts[..], &steady].concat()));
+    assert!((of_bursts / of_stream - 1.0).abs() < 0.05, "{of_bursts} and {of_stream} messages");
+    assert!(long > 10.0 * short, "lines of {long} and {short}");
 }
 
 #[test]
@@ -290,6 +344,8 @@ fn a_bad_setting_names_the_flag() {
         ("nobody=1", "--set nobody=1: unknown field `nobody`"),
         ("network.loss_probability=2", "--set network.loss_probability=2: 2 is not a probability"),
         ("duration=5", "--set duration=5"),
+        ("deadline=0ms", "deadline is zero: expected a span of time"),
+        ("deadline=5", "5 has no unit"),
         ("network..x=1", "is not a key"),
     ] {
         let output = netsplit(&["run", BLOCKING, "--set", setting]);
@@ -307,26 +363,6 @@ fn a_mistyped_command_or_flag_has_exit_status_two() {
         assert_eq!(netsplit(arguments).status.code(), Some(2), "{arguments:?}");
     }
     assert!(netsplit(&["--help"]).status.success());
-}
-
-#[test]
-fn the_reports_are_what_their_commands_write() {
-    let reports = root().join("reports");
-    let text = fs::read_to_string(reports.join("README.md")).expect("the page of reports");
-    let commands: Vec<&str> = text.split("`cargo run --release -- ").skip(1).collect();
-    assert!(!commands.is_empty());
-    for rest in commands {
-        let words: Vec<&str> = rest.split('`').next().expect("the command ends").split(' ').collect();
-        let [arguments @ .., "--out", kept] = &words[..] else { panic!("{words:?} writes nothing") };
-        let fresh = folder(&format!("report-{}", kept.replace('/', "-")));
-        let output = netsplit(&[arguments, &["--out", &fresh.to_string_lossy()]].concat());
-        assert!(output.status.success(), "{}", text_of_both(&output));
-        for entry in fs::read_dir(&fresh).expect("the folder") {
-            let path = entry.expect("a file").path();
-            let kept = root().join(kept).join(path.file_name().expect("a name"));
-            assert!(fs::read(&path).ok() == fs::read(&kept).ok(), "{} is out of date", kept.display());
-        }
-    }
 }
 
 fn text_of_both(output: &Output) -> String {

@@ -28,6 +28,20 @@ pub enum Arrivals {
     },
 }
 
+impl Arrivals {
+    /// From now to the next operation, with spans drawn by `sample`. In an open loop now is when the last
+    /// operation was invoked; in a closed one, when it had its response.
+    pub fn wait(&self, burst: &mut Burst, mut sample: impl FnMut(&Distribution) -> Duration) -> Duration {
+        match self {
+            Arrivals::Closed(interval) | Arrivals::Open(interval) => sample(interval),
+            Arrivals::Bursty { interval, on, off } => {
+                let interval = sample(interval);
+                burst.stretch(interval, on, off, sample)
+            }
+        }
+    }
+}
+
 /// What passes between two attempts of an operation: `initial` before the second, twice as long before each
 /// further one, and at most `maximum`.
 #[derive(Clone, Debug, Hash, PartialEq, Eq)]
@@ -125,9 +139,9 @@ impl ClientOptions {
 /// An attempt has 16 bits in the address of its random numbers.
 const LARGEST_ATTEMPT: u32 = 0xffff;
 
-/// The periods of a bursty client, as far as they are known.
+/// Where a bursty client is in its periods: what it keeps between two calls of [`Arrivals::wait`].
 #[derive(Clone, Debug, Default, Hash)]
-pub(super) struct Burst {
+pub struct Burst {
     /// What is left of the period in which it is on.
     left: Duration,
     begun: bool,
@@ -138,15 +152,15 @@ const MOST_PERIODS: u32 = 60;
 
 impl Burst {
     /// From now to the next operation, `interval` of time that the client is on from now.
-    pub(super) fn stretch(
+    fn stretch(
         &mut self,
         mut interval: Duration,
         on: &Distribution,
         off: &Distribution,
-        draws: &mut Draws<'_>,
+        mut sample: impl FnMut(&Distribution) -> Duration,
     ) -> Duration {
         if !self.begun {
-            *self = Burst { left: draws.sample(on), begun: true };
+            *self = Burst { left: sample(on), begun: true };
         }
         let mut total = Duration::ZERO;
         for _ in 0..MOST_PERIODS {
@@ -154,8 +168,8 @@ impl Burst {
                 break;
             }
             interval -= self.left;
-            total += self.left + draws.sample(off);
-            self.left = draws.sample(on);
+            total += self.left + sample(off);
+            self.left = sample(on);
         }
         interval = interval.min(self.left);
         self.left -= interval;

@@ -13,6 +13,11 @@ pub trait Workload: Value {
 
     /// Operation `id`. Whatever is random about it comes from `draws`.
     fn next(&mut self, id: RequestId, draws: &mut Draws<'_>) -> Self::Operation;
+
+    /// How many operations there are, if the client's options do not end it before; none for no end.
+    fn length(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The random numbers of one attempt of one operation of one client. In simulation a number is a function of

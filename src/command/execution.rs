@@ -34,6 +34,8 @@ pub(super) struct Finished {
     /// Empty after a blind run, and so is the story.
     pub(super) digest: String,
     pub(super) metrics: Metrics,
+    /// How far it came: to its end, unless something panicked.
+    pub(super) end: Time,
     pub(super) staleness: Staleness,
     pub(super) impact: Impact,
     /// The faults, written and drawn.
@@ -119,7 +121,7 @@ impl Run<'_> {
         if self.blind {
             sim.detach_all();
         }
-        let metrics = sim.observe(Metrics::default());
+        let metrics = sim.observe(Metrics::default().with_deadline(scenario.content.deadline));
         let staleness = sim.observe(Staleness::default());
         let impact = sim.observe(Impact::default());
         let digest = (!self.blind).then(|| sim.observe_digest());
@@ -138,7 +140,8 @@ impl Run<'_> {
         });
         let inert: Vec<String> = inert.map(|entry| entry.label).collect();
         let (metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
-        Ok(Finished { digest, metrics, staleness, impact, plan, checks, inert, story })
+        let end = sim.now();
+        Ok(Finished { digest, metrics, end, staleness, impact, plan, checks, inert, story })
     }
 }
 

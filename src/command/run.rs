@@ -9,11 +9,11 @@ use super::overrides::Setting;
 use super::scenario::Scenario;
 use super::trace::Trace;
 use super::{Ended, say};
-use crate::metrics::{Metrics, percentile};
+use crate::metrics::{Gauge, Level, Metrics, percentile};
 use crate::plot;
 use crate::process::Outcome;
 use crate::staleness::Staleness;
-use crate::time::format_span;
+use crate::time::{Time, format_span};
 use anyhow::{Result, anyhow};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -129,6 +129,12 @@ fn latencies(metrics: &Metrics) -> Vec<(&'static str, Duration)> {
     RANKS.iter().filter_map(|(name, rank)| Some((*name, percentile(&sorted, *rank)?))).collect()
 }
 
+/// What all nodes together counted, over the whole run.
+fn levels(finished: &Finished) -> impl Iterator<Item = (&'static str, Level)> {
+    let level = |gauge: Gauge| gauge.over(Time::ZERO..finished.end);
+    finished.metrics.totals().into_iter().map(move |(name, gauge)| (name, level(gauge)))
+}
+
 pub(super) fn open_operations(metrics: &Metrics) -> usize {
     metrics.operations().iter().filter(|operation| operation.responded.is_none()).count()
 }
@@ -138,6 +144,13 @@ fn summary_json(scenario: &Scenario, seed: u64, finished: &Finished) -> serde_js
     let latency: BTreeMap<String, f64> = latencies(metrics)
         .into_iter()
         .map(|(name, latency)| (format!("{name}_ms"), latency.as_secs_f64() * 1e3))
+        .collect();
+    let overall = metrics.overall();
+    let gauges: BTreeMap<&str, serde_json::Value> = levels(finished)
+        .map(|(name, level)| {
+            let above_zero = level.above_zero.as_secs_f64();
+            (name, json!({"mean": level.mean, "max": level.maximum, "above_zero_s": above_zero}))
+        })
         .collect();
     json!({
         "model": scenario.content.model.get_ref(),
@@ -154,6 +167,12 @@ fn summary_json(scenario: &Scenario, seed: u64, finished: &Finished) -> serde_js
                 "open": open_operations(metrics),
             },
             "latency": latency,
+            "availability": {
+                "deadline_ms": metrics.deadline().map(|deadline| deadline.as_secs_f64() * 1e3),
+                "share": overall.availability(),
+                "late": overall.late,
+                "unknown_share": overall.unknown_share(),
+            },
             "reads": staleness_json(&finished.staleness),
             "messages": {
                 "sent": metrics.sent(),
@@ -163,6 +182,7 @@ fn summary_json(scenario: &Scenario, seed: u64, finished: &Finished) -> serde_js
             },
             "syncs": metrics.syncs(),
             "synced_writes": metrics.synced_writes(),
+            "gauges": gauges,
         },
     })
 }
@@ -206,6 +226,12 @@ fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished) {
         if !named.is_empty() {
             say(&format!("  latency      {}", named.join("   ")));
         }
+        let overall = metrics.overall();
+        if let (Some(share), Some(unknown)) = (overall.availability(), overall.unknown_share()) {
+            let within = metrics.deadline().map(|deadline| format!(" within {}", format_span(deadline)));
+            let (share, unknown, within) = (percent(share), percent(unknown), within.unwrap_or_default());
+            say(&format!("  available    {share} took place{within}; {unknown} unknown"));
+        }
     }
     if let Some(share) = finished.staleness.stale_share() {
         let stale = || finished.staleness.reads().iter().filter_map(|read| read.stale);
@@ -224,6 +250,14 @@ fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished) {
     let (sent, dropped) = (metrics.sent(), metrics.dropped());
     say(&format!("  messages     {sent} between nodes ({}); {dropped} dropped", kinds.join(", ")));
     say(&format!("  storage      {} syncs of {} writes", metrics.syncs(), metrics.synced_writes()));
+    for (at, (name, level)) in levels(finished).enumerate() {
+        let head = if at == 0 { "gauges" } else { "" };
+        let (mean, above_zero) = (three_digits(level.mean), rounded(level.above_zero));
+        say(&format!(
+            "  {head:<12} {name}: mean {mean}, at most {}, above zero for {above_zero}",
+            level.maximum
+        ));
+    }
     for (at, band) in metrics.bands().iter().enumerate() {
         let head = if at == 0 { "faults" } else { "" };
         let to = band.to.map_or("the end".to_string(), |to| to.to_string());
@@ -249,4 +283,13 @@ pub(super) fn rounded(span: Duration) -> String {
     let nanoseconds = crate::time::nanoseconds_of(span);
     let unit = 10u64.pow(nanoseconds.max(1).ilog10().saturating_sub(3));
     format_span(Duration::from_nanos((nanoseconds + unit / 2) / unit * unit))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+fn three_digits(number: f64) -> String {
+    let decimals = [100.0, 10.0, 1.0].into_iter().filter(|bound| number < *bound).count();
+    format!("{number:.decimals$}")
 }

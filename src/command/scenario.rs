@@ -11,7 +11,7 @@ use crate::topology::Topology;
 use crate::world::World;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
@@ -59,6 +59,9 @@ pub(super) struct Content {
     pub(super) plots: Vec<Spanned<String>>,
     #[serde(default = "one_second", with = "span")]
     pub(super) availability_window: Duration,
+    /// How long an operation may take to count as available.
+    #[serde(default, deserialize_with = "some_span")]
+    pub(super) deadline: Option<Duration>,
     /// Read again with the model's own type.
     #[serde(default)]
     #[allow(dead_code, reason = "so that the key is known")]
@@ -74,7 +77,8 @@ pub(super) struct Content {
 }
 
 /// The keys that `--set` takes for the scenario's own rather than the model's.
-const TOP: [&str; 7] = ["model", "description", "seed", "duration", "checks", "plots", "availability_window"];
+const TOP: [&str; 8] =
+    ["model", "description", "seed", "duration", "checks", "plots", "availability_window", "deadline"];
 
 fn one() -> u64 {
     1
@@ -82,6 +86,10 @@ fn one() -> u64 {
 
 fn one_second() -> Duration {
     seconds(1)
+}
+
+fn some_span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    span::deserialize(deserializer).map(Some)
 }
 
 #[derive(serde::Deserialize)]
@@ -101,11 +109,12 @@ struct TopologyEntry {
 #[serde(deny_unknown_fields, default)]
 struct StorageEntry {
     sync_latency: Distribution,
+    ignore_syncs: bool,
 }
 
 impl Default for StorageEntry {
     fn default() -> Self {
-        StorageEntry { sync_latency: constant(milliseconds(1)) }
+        StorageEntry { sync_latency: constant(milliseconds(1)), ignore_syncs: false }
     }
 }
 
@@ -155,6 +164,13 @@ impl Scenario {
             scenario.matrix = Some(read.with_context(|| scenario.text.place(&scenario.file, at))?);
         }
         scenario.setup = scenario.read_setup()?;
+        let Content { availability_window, deadline, .. } = scenario.content;
+        for (name, span) in [("availability_window", Some(availability_window)), ("deadline", deadline)] {
+            if span.is_some_and(|span| span.is_zero()) {
+                let problem = format!("{name} is zero: expected a span of time");
+                return Err(scenario.setting_error(&[name], &problem));
+            }
+        }
         Ok(scenario)
     }
 
@@ -189,6 +205,7 @@ impl Scenario {
         let mut setup = Setup {
             link: self.content.network.clone(),
             sync_latency: self.content.storage.sync_latency.clone(),
+            ignore_syncs: self.content.storage.ignore_syncs,
             ..Setup::default()
         };
         let (Some(entry), Some(matrix)) = (&self.content.topology, &self.matrix) else { return Ok(setup) };

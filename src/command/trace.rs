@@ -71,6 +71,9 @@ fn line<M: Debug>(record: Record<'_, M>) -> Json {
         }
         What::Waits { node } => json!({"event": "waits", "node": node}),
         What::Noted { node, text } => json!({"event": "noted", "node": node, "text": text}),
+        What::Gauge { node, name, value } => {
+            json!({"event": "gauge", "node": node, "name": name, "value": value})
+        }
         What::Invoked { client, operation, value } => {
             json!({"event": "invoked", "client": client, "operation": operation, "value": format!("{value:?}")})
         }

@@ -90,7 +90,7 @@ pub(super) fn availability_against_staleness(sweep: &Sweep) -> Result<(Drawing, 
         left: LEFT,
         bands: &[],
         x: Axis::quantity("share of reads that were stale", 0, most.max(whole / 100)),
-        y: Axis::quantity("share of operations that took place", least.min(whole - whole / 100), whole),
+        y: Axis::quantity(&sweep.available(), least.min(whole - whole / 100), whole),
         absence: points.is_empty().then_some("no reads of keys and values"),
     };
     let drawing = frame.draw(|plot| {
@@ -116,7 +116,7 @@ pub(super) fn availability_against_staleness(sweep: &Sweep) -> Result<(Drawing, 
 
 /// What a heat map shows.
 pub(super) struct Heat {
-    what: &'static str,
+    what: fn(&Sweep) -> String,
     column: &'static str,
     /// How many billionths a unit of the column has.
     scale: f64,
@@ -127,7 +127,7 @@ pub(super) struct Heat {
 }
 
 pub(super) const AVAILABILITY: Heat = Heat {
-    what: "share of operations that took place",
+    what: |sweep| sweep.available(),
     column: "availability",
     scale: WHOLE,
     of: Runs::availability,
@@ -136,7 +136,7 @@ pub(super) const AVAILABILITY: Heat = Heat {
     absence: "no operations finished",
 };
 pub(super) const LATENCY: Heat = Heat {
-    what: "99th percentile of latency",
+    what: |_| "99th percentile of latency".to_string(),
     column: "p99_ms",
     scale: 1e6,
     of: |runs| runs.percentiles()[2],
@@ -145,7 +145,7 @@ pub(super) const LATENCY: Heat = Heat {
     absence: "no operation took place",
 };
 pub(super) const STALENESS: Heat = Heat {
-    what: "share of reads that were stale",
+    what: |_| "share of reads that were stale".to_string(),
     column: "stale_share",
     scale: WHOLE,
     of: Runs::stale,
@@ -175,7 +175,7 @@ pub(super) fn heat_map(sweep: &Sweep, heat: &Heat) -> Result<(Drawing, String), 
         (Axis::places(&sweep.keys[place].name, &labels), labels)
     });
     let widest = up.1.iter().map(|label| text_width(label, 16.0)).max().unwrap_or(0);
-    let mut key = vec![(Mark::Nothing, format!("{}, median over {}:", heat.what, sweep.seeds()))];
+    let mut key = vec![(Mark::Nothing, format!("{}, median over {}:", (heat.what)(sweep), sweep.seeds()))];
     if all.total() > 0 {
         let mut ends = vec![low, high];
         ends.dedup();

@@ -3,7 +3,7 @@
 
 use super::counts::{Counts, OverSeeds, four_digits};
 use crate::metrics::{Band, Metrics, Operation, percentile};
-use crate::time::{Duration, LONGEST, Time, nanoseconds_of};
+use crate::time::{Duration, Time, nanoseconds_of};
 use std::collections::BTreeMap;
 
 /// Billionths in one.
@@ -23,6 +23,8 @@ pub struct Runs {
     availability: Counts,
     stale: Counts,
     bands: Option<Vec<Band>>,
+    /// That of the runs, by which availability counts.
+    pub(super) deadline: Option<Duration>,
 }
 
 /// What the runs have in one window of time: a value for each run in which there is something to measure.
@@ -64,12 +66,14 @@ impl Runs {
             availability: Counts::default(),
             stale: Counts::default(),
             bands: None,
+            deadline: None,
         }
     }
 
     /// Adds a run, and the share of its reads that were stale, if it had any.
     pub fn add(&mut self, metrics: &Metrics, stale_share: Option<f64>) {
         self.count += 1;
+        self.deadline = metrics.deadline();
         let latencies = metrics.latencies();
         for latency in &latencies {
             self.latencies.add(four_digits(nanoseconds_of(*latency)));
@@ -81,10 +85,11 @@ impl Runs {
         if seconds > 0.0 {
             self.load.add(billionths(metrics.operations().len() as f64 / seconds));
         }
-        // The whole run is one window.
-        for (_, share) in metrics.availability(Duration::from_nanos(LONGEST)) {
-            self.availability.add(billionths(share));
-        }
+        metrics
+            .overall()
+            .availability()
+            .into_iter()
+            .for_each(|share| self.availability.add(billionths(share)));
         stale_share.into_iter().for_each(|share| self.stale.add(billionths(share)));
         let bands = self.bands.get_or_insert_with(|| metrics.bands().to_vec());
         bands.retain(|band| metrics.bands().contains(band));
@@ -118,7 +123,8 @@ impl Runs {
         self.load.over_seeds()
     }
 
-    /// The share of the operations of a run that took place, those open at its end not counted.
+    /// The share of the operations of a run that took place, within their deadline if they have one, those open
+    /// at its end not counted.
     pub fn availability(&self) -> Option<OverSeeds> {
         self.availability.over_seeds()
     }

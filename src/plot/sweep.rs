@@ -43,7 +43,7 @@ pub use super::runs::Runs;
 use super::runs::{Measure, WHOLE};
 use super::{Figure, PlotError, compare, draw_curve, rounded};
 use crate::metrics::Band;
-use crate::time::{Duration, Time};
+use crate::time::{Duration, Time, format_span};
 use plotters::style::RGBColor;
 use std::fmt::Write;
 
@@ -199,7 +199,7 @@ fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotE
     let end = sweep.settings.iter().map(|runs| runs.duration).max().unwrap_or_default();
     let bands = sweep.bands();
     let (y, unit) = match measure {
-        Measure::Availability => (Axis::share("share of operations that took place"), WHOLE),
+        Measure::Availability => (Axis::share(&sweep.available()), WHOLE),
         Measure::Latency => {
             let mut axis = latency_axis(shown(), 0.05);
             axis.title = format!("median {}", axis.title);
@@ -328,6 +328,14 @@ impl Sweep<'_> {
 
     fn has_bands(&self) -> bool {
         self.settings.iter().any(|runs| runs.count() >= BAND_FROM)
+    }
+
+    /// What availability is, in words.
+    pub(super) fn available(&self) -> String {
+        let deadline = self.settings.first().and_then(|runs| runs.deadline);
+        let same = deadline.filter(|_| self.settings.iter().all(|runs| runs.deadline == deadline));
+        let within = same.map(|deadline| format!(" within {}", format_span(deadline)));
+        format!("share of operations that took place{}", within.unwrap_or_default())
     }
 
     /// The names of what is varied.

@@ -273,6 +273,7 @@ impl<M: Value> Simulation<M> {
                 self.agendas[node.index()].awaited = Some(handle);
             }
             Effect::Note(text) => self.record(What::Noted { node, text: &text }),
+            Effect::Gauge { name, value } => self.record(What::Gauge { node, name, value }),
             Effect::Invoke { operation, value } => {
                 self.record(What::Invoked { client: node, operation, value: &*value });
             }

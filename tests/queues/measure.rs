@@ -32,7 +32,8 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn of(batches: &[f64]) -> Estimate {
+    /// The mean of these.
+    pub fn of(batches: &[f64]) -> Estimate {
         let count = batches.len() as f64;
         let mean = batches.iter().sum::<f64>() / count;
         let squares: f64 = batches.iter().map(|batch| (batch - mean) * (batch - mean)).sum();
@@ -235,13 +236,12 @@ pub struct System {
 }
 
 impl System {
-    /// Measures so many customers, after a warm-up.
-    pub fn measure(&self, customers: u64, longer_than: f64, seed: u64) -> Measured {
+    /// The system, unobserved.
+    pub fn simulation(&self, seed: u64) -> Simulation<Message> {
         let long = seconds(1000);
         let mut sim = Simulation::new(seed);
         sim.set_delay(Duration::ZERO);
         sim.detach_all();
-        let observed = sim.observe(Customers::new(customers, longer_than));
         let parameters = Parameters {
             producers: 1,
             arrivals: self.arrivals.clone(),
@@ -258,8 +258,15 @@ impl System {
             ..Parameters::default()
         };
         add_cluster(&mut sim, &parameters);
+        sim
+    }
+
+    /// Measures so many customers, after a warm-up.
+    pub fn measure(&self, customers: u64, longer_than: f64, seed: u64) -> Measured {
+        let mut sim = self.simulation(seed);
+        let observed = sim.observe(Customers::new(customers, longer_than));
         while !sim.observer(observed).is_complete() {
-            sim.run_for(long);
+            sim.run_for(seconds(1000));
         }
         sim.observer(observed).measured()
     }

@@ -4,6 +4,9 @@
 //! message before it confirms it. Then at most once writes that it forgets a message before it hands it out;
 //! exactly once writes whom it hands a message before it does; at least once writes nothing for that, and
 //! after a crash everything that is not acknowledged is in line again.
+//!
+//! Its gauges are [`LINE`] and [`HANDED_OUT`]. While a volatile broker is down they stand as they were: what it
+//! has lost is known when it is back.
 
 use super::{Confirm, Durability, Guarantee, Known, Message, MessageId, Tag, Window};
 use netsplit::prelude::*;
@@ -72,6 +75,12 @@ struct Subscription {
     session: u64,
     unacknowledged: BTreeSet<Tag>,
 }
+
+/// The gauge of how many messages wait in line.
+pub const LINE: &str = "line";
+
+/// The gauge of how many messages are handed out and not acknowledged.
+pub const HANDED_OUT: &str = "handed out";
 
 /// The record that holds the incarnation.
 const INCARNATION: &str = "incarnation";
@@ -266,7 +275,13 @@ impl Broker {
             }
             assigned.push(tag);
         }
+        self.count(ctx);
         assigned
+    }
+
+    fn count(&self, ctx: &mut Context<Self>) {
+        ctx.gauge(LINE, self.line.len() as u64);
+        ctx.gauge(HANDED_OUT, self.handed_out.len() as u64);
     }
 
     fn next_consumer(&self) -> Option<NodeId> {
@@ -363,6 +378,7 @@ impl Process for Broker {
         let last: Option<u64> = ctx.read(INCARNATION).expect("the incarnation was written as a number");
         self.incarnation = last.unwrap_or(0) + 1;
         self.recover(ctx.log().collect());
+        self.count(ctx);
         ctx.write(INCARNATION, &self.incarnation);
         ctx.sync();
     }

@@ -5,7 +5,8 @@ use super::{
     Broker, BrokerOptions, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, Producer,
     ProducerOptions, all_confirmed_are_processed, nothing_is_processed_twice,
 };
-use netsplit::distribution::{Distribution, exponential};
+use netsplit::client::Arrivals;
+use netsplit::distribution::{Distribution, constant, exponential};
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
@@ -20,6 +21,8 @@ use std::time::Duration;
 pub struct Parameters {
     pub producers: usize,
     pub arrivals: Distribution,
+    pub on: Distribution,
+    pub off: Distribution,
     pub messages: u64,
     #[serde(with = "netsplit::time::span")]
     pub publish_timeout: Duration,
@@ -43,6 +46,8 @@ impl Default for Parameters {
         Parameters {
             producers: 2,
             arrivals: exponential(milliseconds(50)),
+            on: constant(seconds(1)),
+            off: constant(Duration::ZERO),
             messages: 0,
             publish_timeout: milliseconds(500),
             retries: 3,
@@ -60,9 +65,11 @@ impl Default for Parameters {
     }
 }
 
-const HELP: [(&str, &str); 15] = [
+const HELP: [(&str, &str); 17] = [
     ("producers", "how many producers publish, each on its own"),
     ("arrivals", "the distribution of the time from one message of a producer to its next"),
+    ("on", "the distribution of how long a producer publishes like this, before it is off"),
+    ("off", "the distribution of how long it then publishes nothing; 0s: it is always on"),
     ("messages", "how many messages each producer publishes; 0 for no end"),
     ("publish_timeout", "how long a producer waits to be confirmed before it publishes again"),
     ("retries", "how often a producer publishes a message again; at_most_once never does"),
@@ -97,7 +104,12 @@ impl Parameters {
     /// How each producer works.
     pub fn producer(&self) -> ProducerOptions {
         let &Parameters { messages, publish_timeout: timeout, retries, guarantee, audit, .. } = self;
-        ProducerOptions { arrivals: self.arrivals.clone(), messages, timeout, retries, guarantee, audit }
+        let (interval, on, off) = (self.arrivals.clone(), self.on.clone(), self.off.clone());
+        let arrivals = match off.mean().is_zero() {
+            true => Arrivals::Open(interval),
+            false => Arrivals::Bursty { interval, on, off },
+        };
+        ProducerOptions { arrivals, messages, timeout, retries, guarantee, audit }
     }
 
     fn validate(&self) -> Result<(), String> {
@@ -111,6 +123,9 @@ impl Parameters {
         }
         if self.arrivals.mean().is_zero() {
             return Err("arrivals have no time between them: expected a mean of more than 0s".to_string());
+        }
+        if self.on.mean().is_zero() {
+            return Err("on is zero: expected a mean of more than 0s".to_string());
         }
         for (name, span) in [
             ("publish_timeout", self.publish_timeout),

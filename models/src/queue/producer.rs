@@ -4,7 +4,7 @@
 //! first publication to its confirmation.
 
 use super::{Guarantee, Message, MessageId};
-use netsplit::distribution::Distribution;
+use netsplit::client::{Arrivals, Burst};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +13,8 @@ use std::time::Duration;
 /// How a producer works.
 #[derive(Clone, Debug, Hash)]
 pub struct ProducerOptions {
-    /// From one message to the next.
-    pub arrivals: Distribution,
+    /// When it publishes messages, whether the earlier ones are confirmed or not.
+    pub arrivals: Arrivals,
     /// How many messages; zero for no end.
     pub messages: u64,
     /// How long a publication waits to be confirmed.
@@ -48,6 +48,7 @@ struct Open {
 pub struct Producer {
     broker: NodeId,
     options: ProducerOptions,
+    burst: Burst,
     /// The last message, and the last publication.
     sequence: u64,
     number: u64,
@@ -64,6 +65,7 @@ impl Producer {
         Producer {
             broker,
             options,
+            burst: Burst::default(),
             sequence: 0,
             number: 0,
             incarnation: 0,
@@ -94,7 +96,7 @@ impl Producer {
     }
 
     fn wait_for_next(&mut self, ctx: &mut Context<Self>) {
-        let span = ctx.sample(&self.options.arrivals);
+        let span = self.options.arrivals.wait(&mut self.burst, |spans| ctx.sample(spans));
         ctx.set_timer(ProducerTimer::Next, span);
     }
 

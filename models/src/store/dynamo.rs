@@ -27,6 +27,7 @@ pub struct DynamoParameters {
     pub read_repair: bool,
     pub contact: Contact,
     pub coordinators: usize,
+    pub durable: bool,
     #[serde(with = "netsplit::time::span")]
     pub resend_interval: Duration,
 }
@@ -43,6 +44,7 @@ impl Default for DynamoParameters {
             read_repair: true,
             contact: Contact::All,
             coordinators: 0,
+            durable: true,
             resend_interval: milliseconds(50),
         }
     }
@@ -71,6 +73,7 @@ impl DynamoParameters {
             numbers: Numbers::Clock,
             after_read: if self.read_repair { AfterRead::Repair } else { AfterRead::Nothing },
             contact: self.contact,
+            durable: self.durable,
             resend_interval: self.resend_interval,
             give_up: self.client.timeout,
         }
@@ -100,6 +103,7 @@ impl Model for Dynamo {
             ("read_repair", "whether a read brings replicas that are behind up to date"),
             ("contact", "whom a coordinator asks: \"all\" replicas, or only a \"quorum\", drawn each time"),
             ("coordinators", "how many nodes coordinate and store nothing; 0: the replicas do it themselves"),
+            ("durable", "whether a replica stores a value through crashes, before it says so"),
             ("resend_interval", "how long a coordinator waits before it asks again"),
         ]
     }
@@ -128,8 +132,7 @@ impl Model for Dynamo {
     fn properties(&self) -> Vec<Property<'static, Message>> {
         vec![
             Property::always("W replicas have what a client was told is written", |world| {
-                let holds = |node: &Replica| are_stored(world, node.options().write_quorum, node.written());
-                world.each::<Replica>().all(holds)
+                are_stored(world, Replica::written)
             }),
             Property::eventually_after_heal("clients are served", key_value::serves::<Requests>),
             Property::eventually_after_heal("all replicas store the same", |world| {

@@ -20,6 +20,9 @@ pub struct Options {
     pub after_read: AfterRead,
     /// Whom a coordinator asks.
     pub contact: Contact,
+    /// Whether a replica has a value in stable storage before it says that it stores it. One that does not
+    /// forgets everything in a crash.
+    pub durable: bool,
     /// How long a coordinator waits before it asks again those who have not answered.
     pub resend_interval: Duration,
     /// How long after a request it gives up.
@@ -94,6 +97,8 @@ pub struct Replica {
     met: BTreeSet<RequestId>,
     written: BTreeMap<u64, Numbered>,
     returned: BTreeMap<u64, Numbered>,
+    last_told: Option<u64>,
+    has_just_restarted: bool,
 }
 
 fn key_of(operation: KeyValueOperation) -> u64 {
@@ -114,6 +119,8 @@ impl Replica {
             met: BTreeSet::new(),
             written: BTreeMap::new(),
             returned: BTreeMap::new(),
+            last_told: None,
+            has_just_restarted: false,
         }
     }
 
@@ -147,14 +154,26 @@ impl Replica {
         &self.returned
     }
 
+    /// The key of the value that it has told a client of last.
+    pub fn last_told(&self) -> Option<u64> {
+        self.last_told
+    }
+
+    /// Whether it has restarted and not told any client anything since.
+    pub fn has_just_restarted(&self) -> bool {
+        self.has_just_restarted
+    }
+
     // ---- Storing ----
 
-    /// Enabled at any time. Only what is newer is stored, and it is durable before anything that follows here.
+    /// Enabled at any time. Only what is newer is stored, and before anything that follows here.
     fn store(&mut self, key: u64, value: Numbered, ctx: &mut Context<Self>) {
         if self.stored(key) < Some(value) {
             self.stored.insert(key, value);
-            ctx.append(&(key, value));
-            ctx.sync();
+            if self.options.durable {
+                ctx.append(&(key, value));
+                ctx.sync();
+            }
         }
     }
 
@@ -313,6 +332,7 @@ impl Replica {
         ctx: &mut Context<Self>,
     ) {
         ctx.send(id.client, Message::Done { id, response });
+        (self.last_told, self.has_just_restarted) = (Some(key), false);
         let told = match response {
             KeyValueResponse::Written => &mut self.written,
             KeyValueResponse::Read(_) => &mut self.returned,
@@ -366,6 +386,7 @@ impl Process for Replica {
 
     /// It knows what it stores. An entry that the crash has torn was never told to anybody.
     fn on_restart(&mut self, ctx: &mut Context<Self>) {
+        self.has_just_restarted = true;
         for (key, value) in ctx.log::<(u64, Numbered)>().flatten() {
             let newest = self.stored.entry(key).or_insert(value);
             *newest = value.max(*newest);

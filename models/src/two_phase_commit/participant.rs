@@ -9,6 +9,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct InquiryDue(pub TransactionId);
 
+/// The gauge of how many transactions a participant is in doubt about: those it has promised, from when the
+/// promise is stable, and has no outcome of. It stands while the participant is down, for the promise does.
+pub const IN_DOUBT: &str = "in doubt";
+
 /// A participant in any number of transactions.
 #[derive(Clone, Debug, Hash)]
 pub struct Participant {
@@ -91,6 +95,7 @@ impl Participant {
             return;
         }
         self.ledger.write(LogEntry::Decided(transaction, decision), ctx);
+        self.count(ctx);
         ctx.cancel_timer(&InquiryDue(transaction));
         if self.asked.remove(&transaction) {
             ctx.send(transaction.client, Message::Reply(transaction, decision));
@@ -107,6 +112,7 @@ impl Participant {
         } else {
             self.ledger.write(LogEntry::Prepared(transaction), ctx);
             ctx.sync();
+            self.count(ctx);
             ctx.set_timer(InquiryDue(transaction), self.inquiry_interval);
         }
     }
@@ -115,6 +121,10 @@ impl Participant {
     fn abort_alone(&mut self, transaction: TransactionId, ctx: &mut Context<Self>) {
         self.ledger.write(LogEntry::Decided(transaction, Decision::Abort), ctx);
         ctx.sync();
+    }
+
+    fn count(&self, ctx: &mut Context<Self>) {
+        ctx.gauge(IN_DOUBT, self.ledger.in_doubt().len() as u64);
     }
 
     fn inquire(&mut self, transaction: TransactionId, ctx: &mut Context<Self>) {
@@ -146,6 +156,7 @@ impl Process for Participant {
     /// What was promised before the crash is in doubt now, and is asked about at once.
     fn on_restart(&mut self, ctx: &mut Context<Self>) {
         self.ledger = Ledger::read(ctx.log());
+        self.count(ctx);
         let in_doubt: Vec<TransactionId> = self.ledger.in_doubt().collect();
         for transaction in in_doubt {
             self.inquire(transaction, ctx);
