@@ -132,9 +132,9 @@ fn rows<'a>(models: &'a Models, options: &Options) -> Result<Vec<Row<'a>>> {
             values.iter().map(|(key, value)| Setting { flag: "--vary", text: format!("{key}={value}") });
         let settings: Vec<Setting> = Setting::all(&options.set).into_iter().chain(varied).collect();
         let scenario = Scenario::read(&options.scenario, &settings)?;
+        figures::check(&scenario, Some(&options.vary))?;
         let model = models.of(&scenario)?;
         let checks = model.checks(&scenario, options.seeds.start)?;
-        figures::check(&scenario, Some(&options.vary))?;
         let content = &scenario.content;
         let varied: Vec<String> = values.iter().map(|(_, value)| value.clone()).collect();
         let window = options.out.as_ref().map(|_| content.availability_window);
