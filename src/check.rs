@@ -6,12 +6,12 @@
 
 use crate::caught::caught;
 use crate::fault::FaultPlan;
-use crate::nemesis::Nemesis;
+use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
 use crate::process::Value;
 use crate::property::{Property, When};
 use crate::random::Random;
-use crate::simulation::Simulation;
+use crate::simulation::{Simulation, Target};
 use crate::story::Story;
 use crate::time::{Time, format_span, seconds};
 use crate::world::World;
@@ -27,6 +27,7 @@ pub struct Check<'a, M: Value> {
     seeds: Range<u64>,
     nemesis: Option<Nemesis>,
     plan: FaultPlan,
+    targets: Vec<(String, Target<M>)>,
     duration: Duration,
     within: Duration,
     threads: usize,
@@ -42,6 +43,7 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         seeds: 0..100,
         nemesis: None,
         plan: FaultPlan::default(),
+        targets: Vec::new(),
         duration: seconds(10),
         within: seconds(60),
         threads: thread::available_parallelism().map_or(1, usize::from),
@@ -71,7 +73,7 @@ pub struct Violation {
     pub seed: u64,
     /// When.
     pub time: Time,
-    /// The faults of this seed, those after the violation included.
+    /// The faults of this seed, aimed ones as what they hit, those that would come after the violation included.
     pub plan: FaultPlan,
     /// The digest of the run up to the violation.
     pub digest: String,
@@ -117,6 +119,13 @@ impl<'a, M: Value> Check<'a, M> {
     #[must_use]
     pub fn plan(mut self, plan: &FaultPlan) -> Self {
         self.plan = plan.clone();
+        self
+    }
+
+    /// Gives a name to what a nemesis may be [aimed at](Nemesis::at): `.target("leader", leader)`.
+    #[must_use]
+    pub fn target(mut self, name: &str, find: Target<M>) -> Self {
+        self.targets.push((name.to_string(), find));
         self
     }
 
@@ -179,7 +188,7 @@ impl<'a, M: Value> Check<'a, M> {
     ///
     /// # Panics
     /// If a property is violated, with the lowest failing seed and its story; if no seed reaches a
-    /// reachable property; if the scenario ignores its seed or is not a function of it.
+    /// reachable property; if the nemesis is aimed at what no target is called; if the scenario ignores its seed or is not a function of it.
     #[track_caller]
     pub fn run(mut self) {
         let alone = std::env::var("NETSPLIT_SEED").ok();
@@ -306,14 +315,15 @@ impl<'a, M: Value> Check<'a, M> {
              to Simulation::new"
         );
         prepare(&mut sim);
-        let targets: Vec<NodeId> = sim.world().ids().filter(|id| !sim.world().is_client(*id)).collect();
+        let nodes: Vec<NodeId> = sim.world().ids().filter(|id| !sim.world().is_client(*id)).collect();
+        let drawn = match &self.nemesis {
+            Some(nemesis) => nemesis.draw(&Random::new(seed), &nodes),
+            None => Drawn::default(),
+        };
         let mut plan = self.plan.clone();
-        if let Some(nemesis) = &self.nemesis {
-            for drawn in nemesis.draw(&Random::new(seed), &targets).iter() {
-                plan.add(drawn.at, drawn.fault.clone());
-            }
-        }
+        plan.extend(&drawn.plan);
         sim.schedule_plan(&plan);
+        sim.schedule_at_targets(&drawn.aimed, &self.targets);
         let failure = caught(|| self.phases(&mut sim, reached)).unwrap_or_else(|panic| {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();
@@ -323,6 +333,7 @@ impl<'a, M: Value> Check<'a, M> {
             };
             Some(Failure { property, how: panic, time: sim.now() })
         });
+        plan.extend(&sim.resolved());
         Run { plan, sim: Some(sim), failure }
     }
 

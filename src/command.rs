@@ -18,6 +18,7 @@ mod sweep_report;
 mod tally;
 mod trace;
 mod workers;
+mod written;
 
 pub use models::Models;
 

@@ -1,7 +1,7 @@
 //! The digest of a run: one number that two runs share if and only if they had the same records.
 
 use crate::fingerprint::Fingerprinter;
-use crate::record::{Observer, Record, What};
+use crate::record::{Observer, Record};
 use std::fmt;
 use std::hash::Hash;
 
@@ -19,7 +19,7 @@ impl Digest {
 
 impl<M: Hash> Observer<M> for Digest {
     fn observe(&mut self, record: Record<'_, M>) {
-        if !matches!(record.what, What::Waits { .. } | What::Gauge { .. }) {
+        if !record.what.only_explains() {
             record.hash(&mut self.0);
         }
     }

@@ -2,14 +2,13 @@
 //!
 //! A partition touches the messages that it cuts. A crash touches the writes and the messages it loses, and
 //! the process if that is no longer as it was added or has a timer set. A pause touches what waits for the
-//! node. What puts something right (heal, restart, resume) is no fault here.
+//! node. A wrong clock touches the node that reads it; one that drifts also touches the timers that run
+//! meanwhile. Slow links touch the messages that they delay. What puts something right (heal, restart, resume)
+//! is no fault here.
 
-use crate::fault::{Fault, FaultKind};
-use crate::node::NodeId;
-use crate::partition::Partition;
+use crate::fault::{Fault, FaultKind, InForce};
 use crate::record::{DropReason, Observer, Record, What};
 use crate::time::Time;
-use std::collections::BTreeMap;
 
 /// A fault that took place. One that had nothing to do, such as a crash of a crashed node, did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +25,8 @@ pub struct Applied {
 #[derive(Clone, Debug, Default)]
 pub struct Impact {
     applied: Vec<Applied>,
-    /// The partitions in force, with their places in `applied`.
-    partitions: Vec<(Partition, usize)>,
-    crashed: BTreeMap<NodeId, usize>,
-    paused: BTreeMap<NodeId, usize>,
+    /// With their places in `applied`.
+    in_force: InForce<usize>,
 }
 
 impl Impact {
@@ -48,34 +45,17 @@ impl Impact {
         self.applied.iter().any(|applied| applied.touched && applied.fault.kind() == Some(kind))
     }
 
-    fn fault(&mut self, at: Time, fault: &Fault, lost: bool) {
-        let place = self.applied.len();
-        let mut touched = false;
-        match fault {
-            Fault::Partition(partition) => self.partitions.push((partition.clone().normalized(), place)),
-            Fault::Crash(node) => {
-                touched = lost;
-                self.crashed.insert(*node, place);
-                self.paused.remove(node);
-            }
-            Fault::Pause(node) => {
-                self.paused.insert(*node, place);
-            }
-            Fault::Heal => self.partitions.clear(),
-            Fault::HealPartition(partition) => {
-                let healed = partition.clone().normalized();
-                let place = self.partitions.iter().position(|(cut, _)| *cut == healed);
-                place.map(|place| self.partitions.remove(place));
-            }
-            Fault::Restart(node) => {
-                self.crashed.remove(node);
-            }
-            Fault::Resume(node) => {
-                self.paused.remove(node);
-            }
-        }
+    fn fault(&mut self, at: Time, fault: &Fault, touched: bool) {
+        self.in_force.happen(fault, self.applied.len());
         if fault.kind().is_some() {
             self.applied.push(Applied { at, fault: fault.clone(), touched });
+        }
+    }
+
+    /// Those of the faults in force that are `such` made a difference.
+    fn touch(&mut self, such: impl Fn(&Fault) -> bool) {
+        for (_, place) in self.in_force.iter().filter(|(fault, _)| such(fault)) {
+            self.applied[*place].touched = true;
         }
     }
 }
@@ -84,25 +64,26 @@ impl<M> Observer<M> for Impact {
     fn observe(&mut self, record: Record<'_, M>) {
         match record.what {
             What::Fault { fault, lost_writes, lost_state } => {
+                // Only a crash loses anything.
                 self.fault(record.time, fault, lost_writes > 0 || lost_state);
             }
             What::Dropped { address, reason: DropReason::Partition, .. } => {
-                for (partition, place) in &self.partitions {
-                    if partition.cuts(address.from, address.to) {
-                        self.applied[*place].touched = true;
-                    }
-                }
+                self.touch(|fault| {
+                    matches!(fault, Fault::Partition(links) if links.contains(address.from, address.to))
+                });
             }
             What::Dropped { address, reason: DropReason::Crash, .. } => {
-                if let Some(place) = self.crashed.get(&address.to) {
-                    self.applied[*place].touched = true;
-                }
+                self.touch(|fault| *fault == Fault::Crash(address.to));
             }
-            What::Waits { node } => {
-                if let Some(place) = self.paused.get(&node) {
-                    self.applied[*place].touched = true;
-                }
-            }
+            What::Waits { node } => self.touch(|fault| *fault == Fault::Pause(node)),
+            What::Misled { node, by_timer } => self.touch(|fault| match fault {
+                Fault::JumpClock { node: wrong, .. } => *wrong == node && !by_timer,
+                Fault::DriftClock { node: wrong, .. } => *wrong == node,
+                _ => false,
+            }),
+            What::Slowed { address } => self.touch(|fault| {
+                matches!(fault, Fault::SlowLinks { links, .. } if links.contains(address.from, address.to))
+            }),
             _ => {}
         }
     }

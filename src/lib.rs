@@ -57,8 +57,8 @@
 //! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
 //! | readers | [`digest`], [`story`], [`metrics`], [`impact`], [`staleness`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
-//! | network and faults | [`node`], [`network`], [`topology`], [`partition`], [`fault`], [`nemesis`] | links, as data |
-//! | ground | [`time`], [`random`], [`distribution`], [`fingerprint`], `scheduler` | no nodes |
+//! | network and faults | [`node`], [`network`], [`topology`], [`links`], [`fault`], [`nemesis`] | links, as data |
+//! | ground | [`time`], [`clock`], [`random`], [`distribution`], [`fingerprint`], `scheduler` | no nodes |
 //!
 //! **One transition function, two drivers.** `World::apply` changes nodes, storage and link state and
 //! appends effects (send, set a timer, write, sync). It draws nothing, schedules nothing and holds no
@@ -82,13 +82,19 @@
 //! # The meaning of a run
 //!
 //! - Time is a whole number of nanoseconds. Events at equal times happen in the order of scheduling.
-//! - Partitions are checked when a message is sent and when it is to arrive.
+//! - Partitions are checked when a message is sent and when it is to arrive. A slow link adds to the delay of
+//!   what is sent on it meanwhile.
 //! - The effects of one handler take place in order. `ctx.sync()` holds back the rest of them, and the
 //!   node, until the writes before it are durable; with nothing to write it takes no time.
 //! - A crash drops the process, its timers, what waited for it, and a drawn suffix of its unsynced writes;
 //!   an appended entry may be torn. A restart runs `on_restart` on a clone of the process as it was added.
 //! - A paused node handles nothing; what comes for it waits and is handled first, in order, at resume.
 //! - A timer is its value: setting an equal one replaces it.
+//! - A node has two clocks. `ctx.now()` is its wall clock, which may jump and drift; timers run on its monotonic
+//!   clock, which may only drift. When a drift begins or ends, the timers that are set run on at the new rate. A
+//!   crash changes neither clock. Syncs, processing and the network take true time.
+//! - A fault may be aimed: what it hits is found in the world at its time. It is recorded, and saved, as the
+//!   fault that it then was.
 //! - A node with a processing time is busy for that long with each message before it handles it; what comes
 //!   for it meanwhile stands in line.
 //! - Under exhaustive search there is no time: `ctx.now()` panics and says so, `ctx.choose` takes every
@@ -116,12 +122,20 @@
 //! - **Client numbers are derived, not recorded.** That a client goes on under a new number after an unknown
 //!   outcome is a function of the records ([`ClientNumbers`](record::ClientNumbers)); an operation is named by
 //!   its node and its number there, in a closed loop and in an open one.
+//! - **A clock is set right, and not healed back.** Clocks have one repair, whatever made them wrong: two jumps
+//!   and a drift end together, as they do where a time server answers again.
+//! - **A majorities ring is several one-way partitions**, one for each node, and no shape of its own: a plan has
+//!   one vocabulary for cut links, and can shrink to the cut that matters.
+//! - **A fault is aimed at a time, and not at a condition** ("as soon as somebody leads"). A planned fault comes
+//!   before what else happens at its instant, and one that waits for a condition after it, so that the plan it
+//!   resolves to would be another run. By hand, [`run_until`](Simulation::run_until) waits for a condition.
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 
 mod caught;
 pub mod check;
 pub mod client;
+pub mod clock;
 #[cfg(feature = "command")]
 pub mod command;
 pub mod digest;
@@ -130,12 +144,12 @@ pub mod explorer;
 pub mod fault;
 pub mod fingerprint;
 pub mod impact;
+pub mod links;
 pub mod metrics;
 pub mod model;
 pub mod nemesis;
 pub mod network;
 pub mod node;
-pub mod partition;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod process;

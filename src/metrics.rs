@@ -9,13 +9,13 @@ mod gauge;
 
 pub use gauge::{Gauge, Level};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, InForce};
+use crate::links::Links;
 use crate::network::Address;
 use crate::node::NodeId;
-use crate::partition::Partition;
 use crate::process::Outcome;
 use crate::record::{Observer, Record, What, kind_of};
-use crate::time::{Time, nanoseconds_of};
+use crate::time::{Time, format_span, nanoseconds_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -51,9 +51,6 @@ pub struct Band {
     /// To the repair; none if it never came.
     pub to: Option<Time>,
 }
-
-/// How the labels of partitions begin.
-const PARTITIONS: [&str; 2] = ["partition ", "isolate "];
 
 /// What became of operations, of a whole run or of those invoked in one window of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +99,8 @@ pub struct Metrics {
     operations: Vec<Operation>,
     open: BTreeMap<(NodeId, u64), usize>,
     bands: Vec<Band>,
+    /// With their places in `bands`.
+    in_force: InForce<usize>,
     sent: BTreeMap<String, u64>,
     links: BTreeMap<(NodeId, NodeId), u64>,
     dropped: u64,
@@ -246,8 +245,34 @@ impl Metrics {
         self.outcomes(window).into_iter().filter_map(share).collect()
     }
 
-    /// What a partition is called: by the node that it isolates, or by its smaller side.
-    fn partition_label(&self, Partition { from, to, one_way }: &Partition) -> String {
+    /// What a fault is called: by the names of nodes.
+    fn label(&self, fault: &Fault) -> Option<String> {
+        let name = |node: &NodeId| &self.names[node];
+        Some(match fault {
+            Fault::Partition(links) => match self.isolated(links) {
+                Some(node) => format!("isolate {}", name(node)),
+                None => format!("partition {}", self.sides(links)),
+            },
+            Fault::Crash(node) => format!("crash {}", name(node)),
+            Fault::Pause(node) => format!("pause {}", name(node)),
+            Fault::JumpClock { node, by } => format!("clock {} {by}", name(node)),
+            Fault::DriftClock { node, parts_per_million } => {
+                format!("clock {} {parts_per_million:+}ppm", name(node))
+            }
+            Fault::SlowLinks { links, by } => format!("slow {} +{}", self.sides(links), format_span(*by)),
+            _ => return None,
+        })
+    }
+
+    /// The node that these links join with all others.
+    fn isolated<'a>(&self, Links { from, to, one_way }: &'a Links) -> Option<&'a NodeId> {
+        let everybody = from.len() + to.len() == self.names.len();
+        let side = if from.len() <= to.len() { from } else { to };
+        side.first().filter(|_| everybody && !one_way && side.len() == 1)
+    }
+
+    /// The smaller side first.
+    fn sides(&self, Links { from, to, one_way }: &Links) -> String {
         let everybody = from.len() + to.len() == self.names.len();
         let (side, other) = if from.len() <= to.len() { (from, to) } else { (to, from) };
         let names = |side: &[NodeId]| {
@@ -255,10 +280,9 @@ impl Metrics {
             names.join(" ")
         };
         match one_way {
-            true => format!("partition {} > {}", names(from), names(to)),
-            false if everybody && side.len() == 1 => format!("isolate {}", names(side)),
-            false if everybody => format!("partition {} | the rest", names(side)),
-            false => format!("partition {} | {}", names(side), names(other)),
+            true => format!("{} > {}", names(from), names(to)),
+            false if everybody => format!("{} | the rest", names(side)),
+            false => format!("{} | {}", names(side), names(other)),
         }
     }
 
@@ -291,39 +315,11 @@ impl Metrics {
     }
 
     fn fault(&mut self, time: Time, fault: &Fault) {
-        let name = |node: &NodeId| self.names[node].clone();
-        let begins = |label: String| Band { label, from: time, to: None };
-        let ends = match fault {
-            Fault::Partition(partition) => {
-                let label = self.partition_label(partition);
-                self.bands.push(begins(label));
-                return;
-            }
-            Fault::Crash(node) => {
-                let label = format!("crash {}", name(node));
-                self.bands.push(begins(label));
-                // A node that is down is not paused.
-                format!("pause {}", name(node))
-            }
-            Fault::Pause(node) => {
-                let label = format!("pause {}", name(node));
-                self.bands.push(begins(label));
-                return;
-            }
-            Fault::HealPartition(partition) => self.partition_label(partition),
-            Fault::Heal => {
-                let open = self.bands.iter_mut().filter(|band| band.to.is_none());
-                for band in open.filter(|band| PARTITIONS.iter().any(|kind| band.label.starts_with(kind))) {
-                    band.to = Some(time);
-                }
-                return;
-            }
-            Fault::Restart(node) => format!("crash {}", name(node)),
-            Fault::Resume(node) => format!("pause {}", name(node)),
-        };
-        for band in self.bands.iter_mut().filter(|band| band.to.is_none() && band.label == ends) {
-            band.to = Some(time);
+        let begins = fault.kind().and_then(|_| self.label(fault));
+        for band in self.in_force.happen(fault, self.bands.len()) {
+            self.bands[band].to = Some(time);
         }
+        self.bands.extend(begins.map(|label| Band { label, from: time, to: None }));
     }
 }
 

@@ -4,7 +4,7 @@ use crate::distribution::{Distribution, constant};
 use crate::network::{Link, Network};
 use crate::process::Value;
 use crate::property::Property;
-use crate::simulation::Simulation;
+use crate::simulation::{Simulation, Target};
 use crate::time::milliseconds;
 use crate::topology::Topology;
 use serde::Serialize;
@@ -43,13 +43,21 @@ pub trait Model: Send + Sync + 'static {
 
     /// What must hold of it, whatever the network does.
     fn properties(&self) -> Vec<Property<'static, Self::Message>>;
+
+    /// What faults can be aimed at, by the name that a user types after an `@`: such as `leader`, the node that
+    /// leads at that time, if one does.
+    fn targets(&self) -> Vec<(&'static str, Target<Self::Message>)> {
+        Vec::new()
+    }
 }
 
-/// The surroundings of a model: network, regions and storage.
+/// The surroundings of a model: network, regions, storage and processing.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    /// Every link that no region decides.
+    /// Every link that no role and no region decides.
     pub link: Link,
+    /// The links from each node of one role to each of another, by these roles.
+    pub links: BTreeMap<(String, String), Link>,
     /// Regions and the time between them.
     pub topology: Option<Topology>,
     /// The regions of the nodes of each role, in turn.
@@ -58,16 +66,20 @@ pub struct Setup {
     pub sync_latency: Distribution,
     /// Whether every sync does nothing; see [`Simulation::ignore_syncs`].
     pub ignore_syncs: bool,
+    /// How long a message occupies each node of a role, by the role; no time for the others.
+    pub processing: BTreeMap<String, Distribution>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         Setup {
             link: Link::default(),
+            links: BTreeMap::new(),
             topology: None,
             placement: BTreeMap::new(),
             sync_latency: constant(milliseconds(1)),
             ignore_syncs: false,
+            processing: BTreeMap::new(),
         }
     }
 }
@@ -84,10 +96,16 @@ impl Setup {
         if self.ignore_syncs {
             sim.ignore_syncs();
         }
+        for (role, time) in &self.processing {
+            sim.set_processing_time_of_role(role, time.clone());
+        }
         let network: &mut Network = sim.network_mut();
         *network.default_link_mut() = self.link.clone();
         if let Some(topology) = &self.topology {
             network.set_topology(topology.clone());
+        }
+        for ((from, to), link) in &self.links {
+            network.link_roles(from, to, link.clone());
         }
         for (role, regions) in &self.placement {
             network.place_role(role, regions);

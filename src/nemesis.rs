@@ -1,27 +1,32 @@
 //! A nemesis draws a fault plan before the run, from the seed.
 //!
 //! Each kind of fault has numbers of its own, so that adding a kind leaves the plans of the others as
-//! they were. What it breaks it repairs, before its end or at it.
+//! they were. What it breaks it repairs, before its end or at it. Most shapes of partitions are those of
+//! Jepsen's nemesis.
 
-use crate::fault::{Fault, FaultPlan};
+mod kind;
+
+pub(crate) use kind::Kind;
+
+use crate::fault::{Fault, FaultKind, FaultPlan};
 use crate::node::NodeId;
-use crate::partition::Partition;
 use crate::random::{Domain, Random, Stream};
 use crate::time::{Time, nanoseconds_of, seconds};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Draws fault plans. Clients are never touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nemesis {
-    kinds: Vec<Kind>,
+    kinds: Vec<Aimed>,
     until: Duration,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Partitions,
-    Crashes,
-    Pauses,
+/// A kind of fault, and the name of what it is aimed at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Aimed {
+    kind: Kind,
+    target: Option<String>,
 }
 
 /// Cuts the nodes into two groups, or isolates one node, or cuts one direction; then heals; again and
@@ -41,9 +46,85 @@ pub fn pauses() -> Nemesis {
     Nemesis::of(Kind::Pauses)
 }
 
+/// Cuts the nodes into two halves; of an odd number, one has a node more.
+pub fn halves() -> Nemesis {
+    Nemesis::of(Kind::Halves)
+}
+
+/// Isolates one node at a time from all others.
+pub fn isolations() -> Nemesis {
+    Nemesis::of(Kind::Isolations)
+}
+
+/// Cuts one direction between two halves: one hears nothing of the other.
+pub fn one_way_partitions() -> Nemesis {
+    Nemesis::of(Kind::OneWayPartitions)
+}
+
+/// Jepsen's majorities ring: each node hears a majority, itself included, and no two hear the same one. Fewer
+/// than three nodes are left alone.
+pub fn majorities_ring() -> Nemesis {
+    Nemesis::of(Kind::MajoritiesRing)
+}
+
+/// Jepsen's bridge: two halves that cannot reach each other, and one node between that reaches both. Fewer than
+/// three nodes are left alone.
+pub fn bridges() -> Nemesis {
+    Nemesis::of(Kind::Bridges)
+}
+
+/// Cuts the nodes into two halves and heals them, many times in short succession, always at the same place; then
+/// at another.
+pub fn flapping() -> Nemesis {
+    Nemesis::of(Kind::Flapping)
+}
+
+/// Lets the wall clock of one node at a time jump ahead or back, by a millisecond to four minutes, and sets it
+/// right again.
+pub fn clock_jumps() -> Nemesis {
+    Nemesis::of(Kind::ClockJumps)
+}
+
+/// Lets the clocks of one node at a time run fast or slow, by a hundred parts per million to forty per cent, and
+/// sets them right again.
+pub fn clock_drifts() -> Nemesis {
+    Nemesis::of(Kind::ClockDrifts)
+}
+
+/// Slows the links of one node at a time, by a millisecond to half a second each way.
+pub fn slow_links() -> Nemesis {
+    Nemesis::of(Kind::SlowLinks)
+}
+
+/// What a nemesis has drawn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    pub(crate) plan: FaultPlan,
+    pub(crate) aimed: Vec<AimedFault>,
+}
+
+/// A fault with its repair, of which the node shows only when it happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AimedFault {
+    pub(crate) at: Time,
+    pub(crate) until: Time,
+    /// The name of what it is aimed at.
+    pub(crate) target: String,
+    /// As it would be for the node that was drawn.
+    fault: Fault,
+    drawn: NodeId,
+}
+
+impl AimedFault {
+    /// The fault, with `node` in the place of the one that was drawn.
+    pub(crate) fn hitting(&self, node: NodeId) -> Fault {
+        self.fault.exchanged(self.drawn, node)
+    }
+}
+
 impl Nemesis {
-    fn of(kind: Kind) -> Self {
-        Nemesis { kinds: vec![kind], until: seconds(10) }
+    pub(crate) fn of(kind: Kind) -> Self {
+        Nemesis { kinds: vec![Aimed { kind, target: None }], until: seconds(10) }
     }
 
     /// Also does what `other` does, at the same time. The later end counts.
@@ -61,17 +142,38 @@ impl Nemesis {
         self
     }
 
+    /// Hits whatever node is the target called so when the time has come, such as the leader; nothing happens
+    /// if there is none. A sweep gives targets their names with `Check::target`, and a model with
+    /// `Model::targets`.
+    ///
+    /// # Panics
+    /// If one of its kinds does not hit one node at a time.
+    #[must_use]
+    #[track_caller]
+    pub fn at(mut self, target: &str) -> Self {
+        for Aimed { kind, target: aim } in &mut self.kinds {
+            assert!(kind.hits_one_node(), "{kind:?} cannot be aimed: they do not hit one node");
+            *aim = Some(target.to_string());
+        }
+        self
+    }
+
+    /// What goes wrong by it.
+    pub fn kinds(&self) -> BTreeSet<FaultKind> {
+        self.kinds.iter().map(|aimed| aimed.kind.fault()).collect()
+    }
+
     pub(crate) fn end(&self) -> Duration {
         self.until
     }
 
     /// The plan for `nodes` that belongs to the seed of `random`.
-    pub(crate) fn draw(&self, random: &Random, nodes: &[NodeId]) -> FaultPlan {
-        let mut plan = FaultPlan::default();
+    pub(crate) fn draw(&self, random: &Random, nodes: &[NodeId]) -> Drawn {
+        let mut drawn = Drawn::default();
         let whole = nanoseconds_of(self.until);
         let (shortest, longest) = (whole / 50, whole / 7);
-        for (at, kind) in self.kinds.iter().enumerate() {
-            let earlier = self.kinds[..at].iter().filter(|other| *other == kind).count();
+        for (at, Aimed { kind, target }) in self.kinds.iter().enumerate() {
+            let earlier = self.kinds[..at].iter().filter(|other| other.kind == *kind).count();
             let mut stream = Stream::new(random, Domain::Nemesis, (*kind as u64) << 32 | earlier as u64);
             let mut time = 0;
             while shortest > 0 && !nodes.is_empty() {
@@ -81,84 +183,35 @@ impl Nemesis {
                 if time >= end {
                     break;
                 }
-                let Some((fault, repair)) = kind.draw(&mut stream, nodes) else { break };
-                plan.add(Time::from_nanoseconds(time), fault);
-                plan.add(Time::from_nanoseconds(end), repair);
+                let faults = kind.draw(&mut stream, nodes);
+                if faults.is_empty() {
+                    break;
+                }
+                for (from, to) in kind.phases(&mut stream, time, end) {
+                    let (from, to) = (Time::from_nanoseconds(from), Time::from_nanoseconds(to));
+                    faults.iter().for_each(|fault| drawn.add(from, to, fault, target.as_deref()));
+                }
                 time = end;
             }
         }
-        plan
+        drawn
     }
 }
 
-impl Kind {
-    /// A fault and its repair; none if there are too few nodes for it.
-    fn draw(self, stream: &mut Stream<'_>, nodes: &[NodeId]) -> Option<(Fault, Fault)> {
-        let victim = stream.below(nodes.len() as u64) as usize;
-        let node = nodes[victim];
-        Some(match self {
-            Kind::Crashes => (Fault::Crash(node), Fault::Restart(node)),
-            Kind::Pauses => (Fault::Pause(node), Fault::Resume(node)),
-            Kind::Partitions if nodes.len() < 2 => return None,
-            Kind::Partitions => {
-                let alone = stream.below(2) == 0;
-                let cut = 1 + stream.below(nodes.len() as u64 - 1) as usize;
-                let mut order = nodes.to_vec();
-                shuffle(&mut order, stream);
-                let (from, to) = match alone {
-                    true => (vec![node], nodes.iter().copied().filter(|&n| n != node).collect()),
-                    false => (order[..cut].to_vec(), order[cut..].to_vec()),
-                };
-                let one_way = stream.below(4) == 0;
-                let partition = Partition { from, to, one_way }.normalized();
-                (Fault::Partition(partition.clone()), Fault::HealPartition(partition))
+impl Drawn {
+    fn add(&mut self, at: Time, until: Time, fault: &Fault, target: Option<&str>) {
+        match target {
+            Some(target) => {
+                let (target, fault, drawn) = (target.to_string(), fault.clone(), fault.nodes()[0]);
+                self.aimed.push(AimedFault { at, until, target, fault, drawn });
             }
-        })
-    }
-}
-
-/// Fisher and Yates.
-fn shuffle(nodes: &mut [NodeId], stream: &mut Stream<'_>) {
-    for last in (1..nodes.len()).rev() {
-        nodes.swap(last, stream.below(last as u64 + 1) as usize);
+            None => {
+                self.plan.add(at, fault.clone());
+                self.plan.add(until, fault.repair().expect("a nemesis draws what goes wrong"));
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn nodes() -> Vec<NodeId> {
-        (0..5).map(NodeId::new).collect()
-    }
-
-    #[test]
-    fn every_fault_is_repaired_before_the_end_and_the_plan_belongs_to_the_seed() {
-        let nemesis = partitions().and(crashes()).and(pauses()).until(seconds(10));
-        for seed in 0..100 {
-            let plan = nemesis.draw(&Random::new(seed), &nodes());
-            assert_eq!(plan, nemesis.draw(&Random::new(seed), &nodes()));
-            let mut wrong = 0;
-            for planned in plan.iter() {
-                assert!(planned.at <= Time::ZERO + seconds(10));
-                match planned.fault {
-                    Fault::Crash(_) | Fault::Pause(_) | Fault::Partition(_) => wrong += 1,
-                    Fault::Restart(_) | Fault::Resume(_) => wrong -= 1,
-                    Fault::Heal | Fault::HealPartition(_) => wrong -= 1,
-                }
-            }
-            assert_eq!(wrong, 0);
-        }
-        assert_ne!(nemesis.draw(&Random::new(0), &nodes()), nemesis.draw(&Random::new(1), &nodes()));
-    }
-
-    #[test]
-    fn adding_a_kind_leaves_the_plans_of_the_others() {
-        let random = Random::new(1);
-        let alone = partitions().draw(&random, &nodes());
-        for both in [partitions().and(crashes()), crashes().and(partitions())] {
-            let both = both.draw(&random, &nodes());
-            assert!(alone.iter().all(|fault| both.iter().any(|other| other == fault)));
-        }
-    }
-}
+mod tests;

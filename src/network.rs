@@ -142,6 +142,11 @@ pub(crate) trait Numbers {
 pub struct Network {
     default_link: Link,
     links: BTreeMap<(NodeId, NodeId), Link>,
+    /// The links between the nodes of two roles, as indices into `linked_roles`.
+    links_by_role: BTreeMap<(usize, usize), Link>,
+    linked_roles: Vec<String>,
+    /// The nodes of those roles.
+    members: BTreeMap<NodeId, usize>,
     topology: Option<Topology>,
     /// The region of each node, as an index into the topology.
     regions: BTreeMap<NodeId, usize>,
@@ -155,9 +160,23 @@ impl Network {
         &mut self.default_link
     }
 
-    /// Sets the link from `from` to `to`, that direction only. It wins over regions.
+    /// Sets the link from `from` to `to`, that direction only. It wins over roles and regions.
     pub fn set_link(&mut self, from: impl Into<NodeId>, to: impl Into<NodeId>, link: Link) {
         self.links.insert((from.into(), to.into()), link);
+    }
+
+    /// Sets the links from each node of the role `from` to each of the role `to`, that direction only, for nodes
+    /// that are added from now on. They win over regions.
+    pub fn link_roles(&mut self, from: &str, to: &str, link: Link) {
+        let mut index = |role: &str| {
+            let known = self.linked_roles.iter().position(|known| known == role);
+            known.unwrap_or_else(|| {
+                self.linked_roles.push(role.to_string());
+                self.linked_roles.len() - 1
+            })
+        };
+        let roles = (index(from), index(to));
+        self.links_by_role.insert(roles, link);
     }
 
     /// Places nodes in regions from now on, with [`Network::place`]. Between placed nodes the delay is
@@ -190,10 +209,13 @@ impl Network {
         self.roles.insert(role.to_string(), regions);
     }
 
-    /// Places a new node where its role says.
-    pub(crate) fn place_by_role(&mut self, node: NodeId, role: &str, index: usize) {
+    /// Places and links a new node as its role says.
+    pub(crate) fn add(&mut self, node: NodeId, role: &str, index: usize) {
         if let Some(regions) = self.roles.get(role) {
             self.regions.insert(node, regions[index % regions.len()]);
+        }
+        if let Some(role) = self.linked_roles.iter().position(|known| known == role) {
+            self.members.insert(node, role);
         }
     }
 
@@ -213,7 +235,7 @@ impl Network {
     }
 
     pub(crate) fn fate(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
-        let own = if self.links.is_empty() { None } else { self.links.get(&(from, to)) };
+        let own = self.own_link(from, to);
         let link = own.unwrap_or(&self.default_link);
         let [loss, delay] = numbers.block(0);
         if link.loss_probability.holds_for(loss) {
@@ -228,6 +250,16 @@ impl Network {
             .filter(|[duplication, _]| link.duplication_probability.holds_for(*duplication))
             .map(|[_, copy_delay]| delay_for(copy_delay));
         Fate::Arrives { after: delay_for(delay), copy_after }
+    }
+
+    /// The link that is set for these nodes or for their roles.
+    fn own_link(&self, from: NodeId, to: NodeId) -> Option<&Link> {
+        let own = if self.links.is_empty() { None } else { self.links.get(&(from, to)) };
+        if own.is_some() || self.links_by_role.is_empty() {
+            return own;
+        }
+        let role = |node| self.members.get(&node).copied();
+        self.links_by_role.get(&(role(from)?, role(to)?))
     }
 
     fn delay_by_region(&self, topology: &Topology, from: NodeId, to: NodeId, number: u64) -> Duration {
@@ -310,6 +342,22 @@ mod tests {
         let numbers = Fixed([[0, 0], [0, 0]]);
         assert_eq!(network.fate(from, to, &numbers), Fate::Lost);
         assert!(matches!(network.fate(to, from, &numbers), Fate::Arrives { .. }));
+    }
+
+    #[test]
+    fn links_between_roles_win_over_the_default_and_not_over_a_link_that_is_set() {
+        let (from, to) = ends();
+        let lossy = || Link { loss_probability: Probability(1.0), ..Link::default() };
+        let numbers = Fixed([[0, 0], [0, 0]]);
+        let mut network = Network::default();
+        network.link_roles("server", "client", lossy());
+        network.add(from, "server", 0);
+        network.add(to, "client", 0);
+        assert_eq!(network.fate(from, to, &numbers), Fate::Lost);
+        assert!(matches!(network.fate(to, from, &numbers), Fate::Arrives { .. }));
+        assert!(matches!(network.fate(from, from, &numbers), Fate::Arrives { .. }));
+        network.set_link(from, to, Link::default());
+        assert!(matches!(network.fate(from, to, &numbers), Fate::Arrives { .. }));
     }
 
     #[test]

@@ -58,6 +58,18 @@ pub enum What<'a, M> {
     Waits { node: NodeId },
     /// A process said what something that it counts is now. It is in no digest: it follows from the rest.
     Gauge { node: NodeId, name: &'static str, value: u64 },
+    /// A node has read a wall clock that is wrong, or one of its timers runs by a clock that drifts. It is in no
+    /// digest.
+    Misled { node: NodeId, by_timer: bool },
+    /// A message takes longer because its link is slow. It is in no digest.
+    Slowed { address: Address },
+}
+
+impl<M> What<'_, M> {
+    /// Whether it only says how other records come about, so that it is in no digest.
+    pub(crate) fn only_explains(&self) -> bool {
+        matches!(self, What::Waits { .. } | What::Gauge { .. } | What::Misled { .. } | What::Slowed { .. })
+    }
 }
 
 /// Why a message does not arrive.
@@ -95,7 +107,7 @@ impl<M: Hash> Hash for Record<'_, M> {
             What::Added { node, name, client } => (node, name, client).hash(state),
             What::Started { node } | What::Synced { node } | What::Waits { node } => node.hash(state),
             What::Sent { address, message } => (address, message).hash(state),
-            What::Duplicated { address } => address.hash(state),
+            What::Duplicated { address } | What::Slowed { address } => address.hash(state),
             What::Dropped { address, copy, message, reason } => {
                 (address, copy, message, reason).hash(state);
             }
@@ -103,6 +115,7 @@ impl<M: Hash> Hash for Record<'_, M> {
             What::Fired { node, timer } => (node, timer.fingerprint()).hash(state),
             What::Syncing { node, writes } => (node, writes).hash(state),
             What::Fault { fault, lost_writes, .. } => (fault, lost_writes).hash(state),
+            What::Misled { node, by_timer } => (node, by_timer).hash(state),
             What::Noted { node, text } => (node, text).hash(state),
             What::Invoked { client, operation, value } => {
                 (client, operation, value.fingerprint()).hash(state);

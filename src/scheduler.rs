@@ -8,11 +8,11 @@ use crate::time::Time;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Names a scheduled event, to cancel it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Names a scheduled event, to cancel it. Handles are in the order of scheduling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Handle {
-    slot: u32,
     sequence: u64,
+    slot: u32,
 }
 
 #[derive(Debug)]
@@ -53,12 +53,12 @@ impl<E> Scheduler<E> {
         Handle { slot, sequence }
     }
 
-    /// Removes an event that has not left yet; one that has is not there to remove.
-    pub(crate) fn cancel(&mut self, handle: Handle) {
+    /// Takes back an event that has not left yet; none if it has.
+    pub(crate) fn cancel(&mut self, handle: Handle) -> Option<E> {
         let slot = &mut self.slots[handle.slot as usize];
-        if slot.sequence == handle.sequence && slot.event.take().is_some() {
-            self.free.push(handle.slot);
-        }
+        let event = slot.event.take_if(|_| slot.sequence == handle.sequence)?;
+        self.free.push(handle.slot);
+        Some(event)
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, E)> {
@@ -120,7 +120,8 @@ mod tests {
                     }
                     1 if !handles.is_empty() => {
                         let (handle, event): (Handle, usize) = handles[offset as usize % handles.len()];
-                        scheduler.cancel(handle);
+                        let there = list.iter().any(|entry| entry.1 == event);
+                        prop_assert_eq!(scheduler.cancel(handle), there.then_some(event));
                         list.retain(|entry| entry.1 != event);
                     }
                     _ => {

@@ -3,11 +3,15 @@
 //! This file and `faults.rs` are what a scenario's author calls; `driver.rs` is what happens between two
 //! calls.
 
+mod aims;
 mod driver;
 mod faults;
 mod observers;
 
+pub use aims::Target;
 pub use observers::Observed;
+
+use aims::Aim;
 
 use crate::distribution::{Distribution, constant};
 use crate::fault::Edit;
@@ -41,6 +45,9 @@ pub struct Simulation<M: Value> {
     edits: BTreeMap<Address, Edit>,
     /// Those that came too late or for another kind of message.
     inert_edits: Vec<Edit>,
+    aims: Vec<Aim<M>>,
+    /// How long a message occupies the nodes of a role that are yet to be added.
+    processing: BTreeMap<String, Distribution>,
     /// What the scenario sent before the first step.
     sent_before: Vec<(NodeId, NodeId, M)>,
     now: Time,
@@ -54,7 +61,7 @@ pub struct Simulation<M: Value> {
 
 /// What the driver keeps for one node.
 struct Agenda<M> {
-    timers: Vec<Option<scheduler::Handle>>,
+    timers: Vec<Option<Alarm>>,
     /// The start or the sync that the node waits for.
     awaited: Option<scheduler::Handle>,
     /// Events that came while the node was paused or waited for a sync, oldest first.
@@ -67,6 +74,13 @@ struct Agenda<M> {
     draws: u64,
     syncs: u64,
     crashes: u64,
+}
+
+/// A timer that is set, and what the node's monotonic clock shows when it is due.
+#[derive(Clone, Copy)]
+struct Alarm {
+    handle: scheduler::Handle,
+    due: Time,
 }
 
 impl<M> Agenda<M> {
@@ -90,6 +104,13 @@ impl<M> Agenda<M> {
 #[derive(Clone, Debug, Hash)]
 pub struct Mailbox<M> {
     received: Vec<M>,
+}
+
+impl<M> Mailbox<M> {
+    /// What it has received, oldest first.
+    pub fn received(&self) -> &[M] {
+        &self.received
+    }
 }
 
 impl<M: Value> Process for Mailbox<M> {
@@ -116,6 +137,8 @@ impl<M: Value> Simulation<M> {
             agendas: Vec::new(),
             edits: BTreeMap::new(),
             inert_edits: Vec::new(),
+            aims: Vec::new(),
+            processing: BTreeMap::new(),
             sent_before: Vec::new(),
             now: Time::ZERO,
             at_once: 0,
@@ -209,9 +232,10 @@ impl<M: Value> Simulation<M> {
         process: P,
     ) -> Handle<P> {
         let handle = self.world.add(role, index, name, client, process);
-        self.network.place_by_role(handle.id(), role, index);
+        self.network.add(handle.id(), role, index);
         let start = self.scheduler.schedule(self.now, Pending::Start(handle.id()));
-        self.agendas.push(Agenda { awaited: Some(start), ..Agenda::new() });
+        let processing = self.processing.get(role).cloned();
+        self.agendas.push(Agenda { awaited: Some(start), processing, ..Agenda::new() });
         let record = Self::added(self.now, &self.world, handle.id());
         Self::tell(&mut self.observers, record);
         handle
@@ -285,6 +309,11 @@ impl<M: Value> Simulation<M> {
             self.expect(id);
             self.agendas[id.index()].processing = Some(time.clone());
         }
+    }
+
+    /// The same for the nodes of `role` that are added from now on.
+    pub fn set_processing_time_of_role(&mut self, role: &str, time: impl Into<Distribution>) {
+        self.processing.insert(role.to_string(), time.into());
     }
 
     // ---- Messages ----
@@ -401,8 +430,10 @@ impl<M: Value> Simulation<M> {
     pub(crate) fn not_yet_run(&self) -> (&World<M>, &[(NodeId, NodeId, M)]) {
         assert!(!self.stepped, "explore: the simulation has run already");
         for pending in self.scheduler.pending() {
-            if let Pending::Fault(fault) = pending {
-                panic!("explore: `{fault}` is scheduled; set a budget instead");
+            match pending {
+                Pending::Fault(fault) => panic!("explore: `{fault}` is scheduled; set a budget instead"),
+                Pending::Aim(_) => panic!("explore: an aimed fault is scheduled; set a budget instead"),
+                _ => {}
             }
         }
         for id in self.world.ids() {

@@ -38,8 +38,8 @@ use crate::client::{
 };
 use crate::distribution::{Decimal, constant, exponential};
 use crate::fault::{Fault, FaultPlan};
+use crate::links::Links;
 use crate::node::{NodeId, Nodes};
-use crate::partition::Partition;
 use crate::process::Value;
 use crate::time::{Time, microseconds, milliseconds, nanoseconds_of};
 use proptest::bool::weighted;
@@ -84,7 +84,7 @@ pub fn partitions(nodes: impl Nodes) -> BoxedStrategy<(Fault, Fault)> {
         };
         let (from, to) = (side(false), side(true));
         let separates = !from.is_empty() && !to.is_empty();
-        let partition = Partition { from, to, one_way };
+        let partition = Links { from, to, one_way };
         separates.then(|| (Fault::Partition(partition.clone()), Fault::HealPartition(partition)))
     });
     partition.boxed()

@@ -6,15 +6,18 @@
 
 mod cell;
 
+use crate::clock::Clock;
 use crate::fingerprint::Fingerprinter;
+use crate::links::Links;
 use crate::node::{Handle, NodeId, NodeKey};
-use crate::partition::Partition;
 use crate::process::{AnyValue, Core, Effect, Environment, Process, Value};
 use crate::storage::Storage;
 use cell::{Cell, ProcessCell, Stimulus};
+use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::ops::Index;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What can happen to a world.
 #[derive(Clone, Debug)]
@@ -40,13 +43,21 @@ pub(crate) enum Event<M> {
     Restart(NodeId),
     Pause(NodeId),
     Resume(NodeId),
-    Partition(Partition),
-    /// One partition ends, or all.
-    Heal(Option<Partition>),
+    /// A node's clocks go on in this way.
+    Clock {
+        node: NodeId,
+        clock: Clock,
+    },
+    Partition(Links),
+    Slow(Links, Duration),
+    /// All links are right.
+    Heal,
+    HealPartition(Links),
+    HealSlow(Links, Duration),
 }
 
 impl<M> Event<M> {
-    /// The node that changes; none if links do.
+    /// The node whose process may act; none if only links or clocks change.
     pub(crate) fn node(&self) -> Option<NodeId> {
         match self {
             Event::Start(node) | Event::Synced(node) | Event::Restart(node) => Some(*node),
@@ -54,7 +65,8 @@ impl<M> Event<M> {
             Event::Fire { node, .. } | Event::Crash { node, .. } | Event::Deliver { to: node, .. } => {
                 Some(*node)
             }
-            Event::Partition(_) | Event::Heal(_) => None,
+            Event::Clock { .. } | Event::Partition(_) | Event::Slow(..) => None,
+            Event::Heal | Event::HealPartition(_) | Event::HealSlow(..) => None,
         }
     }
 }
@@ -99,7 +111,10 @@ impl<M> Clone for Node<M> {
 pub struct World<M> {
     nodes: Vec<Node<M>>,
     ignores_syncs: bool,
-    partitions: Vec<Partition>,
+    partitions: Vec<Links>,
+    slow: Vec<(Links, Duration)>,
+    /// Those that are wrong. Where there is no time, none is.
+    clocks: BTreeMap<NodeId, Clock>,
 }
 
 impl<M> Clone for World<M> {
@@ -108,13 +123,21 @@ impl<M> Clone for World<M> {
             nodes: self.nodes.clone(),
             ignores_syncs: self.ignores_syncs,
             partitions: self.partitions.clone(),
+            slow: self.slow.clone(),
+            clocks: self.clocks.clone(),
         }
     }
 }
 
 impl<M: Value> World<M> {
     pub(crate) fn new() -> Self {
-        World { nodes: Vec::new(), ignores_syncs: false, partitions: Vec::new() }
+        World {
+            nodes: Vec::new(),
+            ignores_syncs: false,
+            partitions: Vec::new(),
+            slow: Vec::new(),
+            clocks: BTreeMap::new(),
+        }
     }
 
     /// The processes of kind `P` on nodes that are up, in the order of adding.
@@ -200,12 +223,15 @@ impl<M: Value> World<M> {
     /// Whether a message from `from` can reach `to`: no partition cuts that link.
     pub fn connected(&self, from: impl Into<NodeId>, to: impl Into<NodeId>) -> bool {
         let (from, to) = (from.into(), to.into());
-        !self.partitions.iter().any(|partition| partition.cuts(from, to))
+        !self.partitions.iter().any(|partition| partition.contains(from, to))
     }
 
-    /// Whether nothing is broken: no partition, and no node crashed or paused.
+    /// Whether nothing is broken: no link is cut or slow, no node is crashed or paused, and every clock is right.
     pub fn is_whole(&self) -> bool {
-        self.partitions.is_empty() && self.nodes.iter().all(|node| node.cell.is_some() && !node.paused)
+        self.partitions.is_empty()
+            && self.slow.is_empty()
+            && self.clocks.is_empty()
+            && self.nodes.iter().all(|node| node.cell.is_some() && !node.paused)
     }
 
     /// What the node has stored.
@@ -249,6 +275,21 @@ impl<M: Value> World<M> {
         for node in &mut self.nodes {
             Arc::make_mut(&mut node.storage).ignore_syncs();
         }
+    }
+
+    /// How much longer a message from `from` to `to` takes because that link is slow.
+    pub(crate) fn slowdown(&self, from: NodeId, to: NodeId) -> Duration {
+        let slow = self.slow.iter().filter(|(links, _)| links.contains(from, to));
+        slow.fold(Duration::ZERO, |sum, (_, by)| sum.saturating_add(*by))
+    }
+
+    pub(crate) fn clock(&self, node: NodeId) -> Clock {
+        self.clocks.get(&node).copied().unwrap_or_default()
+    }
+
+    /// The nodes whose clocks are wrong.
+    pub(crate) fn wrong_clocks(&self) -> impl Iterator<Item = NodeId> {
+        self.clocks.keys().copied()
     }
 
     pub(crate) fn key(&self, node: NodeId) -> NodeKey {
@@ -313,11 +354,25 @@ impl<M: Value> World<M> {
             }
             Event::Pause(id) => self.nodes[id.index()].paused = true,
             Event::Resume(id) => self.nodes[id.index()].paused = false,
-            Event::Partition(partition) => self.partitions.push(partition),
-            Event::Heal(None) => self.partitions.clear(),
-            Event::Heal(Some(partition)) => {
-                let place = self.partitions.iter().position(|other| *other == partition);
+            Event::Clock { node, clock } if clock.is_true() => {
+                self.clocks.remove(&node);
+            }
+            Event::Clock { node, clock } => {
+                self.clocks.insert(node, clock);
+            }
+            Event::Partition(links) => self.partitions.push(links),
+            Event::Slow(links, by) => self.slow.push((links, by)),
+            Event::Heal => {
+                self.partitions.clear();
+                self.slow.clear();
+            }
+            Event::HealPartition(links) => {
+                let place = self.partitions.iter().position(|other| *other == links);
                 place.map(|place| self.partitions.swap_remove(place));
+            }
+            Event::HealSlow(links, by) => {
+                let place = self.slow.iter().position(|other| *other == (links.clone(), by));
+                place.map(|place| self.slow.swap_remove(place));
             }
         }
     }
@@ -350,7 +405,8 @@ impl<M: Value> World<M> {
         node.take_place(effects, first);
     }
 
-    /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on.
+    /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on, where there
+    /// is no time: clocks and slow links are not in it.
     pub(crate) fn fingerprint(&self) -> u128 {
         let mut hasher = Fingerprinter::new();
         for node in &self.nodes {

@@ -1,8 +1,8 @@
 //! Timers, storage, pauses and edits: the meaning of a run, one rule at a time.
 
 use netsplit::fault::{Edit, Fault};
+use netsplit::links::Links;
 use netsplit::metrics::Metrics;
-use netsplit::partition::Partition;
 use netsplit::prelude::*;
 use netsplit::record::{DropReason, Observer, Record, What};
 use netsplit::time::Time;
@@ -315,7 +315,7 @@ fn a_second_edit_of_one_message_is_refused() {
 #[test]
 fn the_end_of_one_partition_leaves_the_others() {
     let (mut sim, node, client) = stage(1);
-    let partition = |from: NodeId, to: NodeId| Partition { from: vec![from], to: vec![to], one_way: true };
+    let partition = |from: NodeId, to: NodeId| Links { from: vec![from], to: vec![to], one_way: true };
     let there = partition(client.id(), node.id());
     let back = partition(node.id(), client.id());
     sim.apply(&Fault::Partition(there.clone()));

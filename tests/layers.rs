@@ -6,8 +6,9 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 31] = [
+const ORDER: [&str; 32] = [
     "time",
+    "clock",
     "fingerprint",
     "caught",
     "random",
@@ -16,7 +17,7 @@ const ORDER: [&str; 31] = [
     "node",
     "topology",
     "network",
-    "partition",
+    "links",
     "fault",
     "nemesis",
     "storage",

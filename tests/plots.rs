@@ -2,9 +2,9 @@
 #![cfg(feature = "plot")]
 
 use netsplit::fault::Fault;
+use netsplit::links::Links;
 use netsplit::metrics::Metrics;
 use netsplit::node::NodeId;
-use netsplit::partition::Partition;
 use netsplit::plot::sweep::{self, Key, Runs, Sweep};
 use netsplit::plot::{self, Figure, NAMES, PlotError};
 use netsplit::prelude::*;
@@ -56,7 +56,7 @@ impl Run {
 }
 
 fn partition() -> Fault {
-    Fault::Partition(Partition { from: vec![NodeId::new(0)], to: vec![NodeId::new(1)], one_way: false })
+    Fault::Partition(Links { from: vec![NodeId::new(0)], to: vec![NodeId::new(1)], one_way: false })
 }
 
 /// Numbers that look drawn, and are the same every time.

@@ -34,8 +34,10 @@ use netsplit::client::{
     ClientOptions, KeyValueOperation, KeyValueOptions, KeyValueResponse, Protocol, Reply, RequestId,
 };
 use netsplit::model::{Model, Setup};
+use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::property::Property;
+use netsplit::simulation::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -126,6 +128,12 @@ pub fn leader(world: &World<Message>) -> Option<NodeId> {
     let leads = |(_, replica): &(NodeId, &Replica)| replica.leads().is_some();
     let (leader, _) = replicas().find(leads)?;
     replicas().all(|(id, replica)| id == leader || replica.follows() == Some(leader)).then_some(leader)
+}
+
+/// The replica that leads in the highest ballot, whether others follow it or not.
+pub fn latest_leader(world: &World<Message>) -> Option<NodeId> {
+    let leads = |node: Handle<Replica>| Some((world.get::<Replica>(node)?.leads()?, node.id()));
+    world.nodes_of::<Replica>().filter_map(leads).max().map(|(_, node)| node)
 }
 
 /// Whether the system works: all follow one leader and know whatever it has announced to be chosen, and it
@@ -253,5 +261,9 @@ impl Model for MultiPaxos {
             }),
             Property::eventually_after_heal("all follow a leader that serves clients, and none lags", works),
         ]
+    }
+
+    fn targets(&self) -> Vec<(&'static str, Target<Message>)> {
+        vec![("leader", latest_leader)]
     }
 }

@@ -38,7 +38,9 @@ fn list_names_models_parameters_and_scenarios() {
     let output = netsplit(&["list"]);
     assert!(output.status.success());
     let listed = text(&output.stdout);
-    for word in ["multi-paxos", "two-phase-commit", "election_timeout", "\"50ms\"", "paxos_aws.toml"] {
+    for word in
+        ["multi-paxos", "@leader", "two-phase-commit", "election_timeout", "\"50ms\"", "paxos_aws.toml"]
+    {
         assert!(listed.contains(word), "expected {word} in\n{listed}");
     }
     assert!(!listed.contains("error:"), "{listed}");

@@ -4,11 +4,10 @@ use super::faults::Faults;
 use super::scenario::Scenario;
 use super::trace::Trace;
 use crate::caught::caught;
-use crate::fault::{Fault, FaultPlan};
+use crate::fault::FaultPlan;
 use crate::impact::Impact;
 use crate::metrics::Metrics;
 use crate::model::Model;
-use crate::partition::Partition;
 use crate::process::Value;
 use crate::property::{Property, When};
 use crate::simulation::Simulation;
@@ -79,7 +78,7 @@ impl Checked {
 struct Prepared<M: Value> {
     sim: Simulation<M>,
     properties: Vec<Property<'static, M>>,
-    faults: Faults,
+    faults: Faults<M>,
 }
 
 fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
@@ -91,8 +90,8 @@ fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepar
         let path: Vec<&str> = ["parameters"].into_iter().chain(name.split('.')).collect();
         scenario.setting_error(&path, &problem)
     })?;
-    scenario.check_placement(sim.world())?;
-    let faults = scenario.faults(sim.world(), seed)?;
+    scenario.check_roles(sim.world())?;
+    let faults = scenario.faults(sim.world(), &model.targets(), seed)?;
     Ok(Prepared { sim, properties, faults })
 }
 
@@ -109,14 +108,18 @@ pub(super) fn checks_of<M: Model>(
 impl Run<'_> {
     /// Runs `scenario` with its model.
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
-        let Prepared { mut sim, properties, faults: Faults { mut plan, written } } =
-            prepare(model, scenario, self.seed)?;
-        if let Some(given) = self.plan {
-            check_plan(given, sim.world())?;
-            plan = given.clone();
+        let Prepared { mut sim, properties, faults } = prepare(model, scenario, self.seed)?;
+        let mut plan = faults.plan();
+        match self.plan {
+            Some(given) => {
+                check_plan(given, sim.world())?;
+                plan = given.clone();
+                sim.schedule_plan(&plan);
+            }
+            None => faults.schedule(&mut sim),
         }
-        sim.schedule_plan(&plan);
-        let last_fault = plan.iter().map(|planned| planned.at).max().unwrap_or(Time::ZERO);
+        let last_planned = plan.iter().map(|planned| planned.at).max().unwrap_or(Time::ZERO);
+        let last_fault = last_planned.max(faults.last_aimed());
         let end = Time::ZERO + scenario.content.duration;
         if self.blind {
             sim.detach_all();
@@ -131,12 +134,12 @@ impl Run<'_> {
         let (checks, story) = judge(&mut sim, &properties, end, last_fault);
         let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
         let impact = sim.observer(impact).clone();
-        let planned =
-            |at: Time, fault: &Fault| plan.iter().any(|planned| planned.at == at && planned.fault == *fault);
-        let inert = written.into_iter().filter(|entry| {
-            let mut faults = entry.faults.iter().filter(|(at, fault)| planned(*at, fault)).peekable();
-            let judged = !entry.may_be_inert && faults.peek().is_some();
-            judged && !faults.any(|(at, fault)| impact.touched(*at, fault))
+        // What aimed faults have hit is part of the plan that runs this again.
+        plan.extend(&sim.resolved());
+        let inert = faults.written.into_iter().filter(|entry| {
+            let mut faults = plan.iter().filter(|planned| entry.goes_wrong(planned)).peekable();
+            let judged = !entry.may_be_inert && (entry.is_aimed() || faults.peek().is_some());
+            judged && !faults.any(|planned| impact.touched(planned.at, &planned.fault))
         });
         let inert: Vec<String> = inert.map(|entry| entry.label).collect();
         let (metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
@@ -182,8 +185,8 @@ fn word(when: When) -> &'static str {
 fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
     let count = world.ids().count();
     for planned in plan.iter() {
-        if let Some(both) = planned.fault.partition().and_then(Partition::on_both_sides) {
-            bail!("the plan has `{planned}`: {both} is on both sides");
+        if let Some(flaw) = planned.fault.flaw() {
+            bail!("the plan has `{planned}`: {flaw}");
         }
         if let Some(node) = planned.fault.nodes().iter().find(|node| node.index() >= count) {
             bail!("the plan has `{planned}`: there is no {node} among {count} nodes");

@@ -27,6 +27,9 @@ pub(super) fn list(models: &Models, asked: Option<&Path>) -> Result<()> {
                 _ => say(&format!("      {name:<22} {default}\n      {:<35} {help}", "")),
             }
         }
+        for target in model.targets() {
+            say(&format!("      {:<35} a fault can be aimed at it", format!("@{target}")));
+        }
     }
     let mut files: Vec<PathBuf> = entries;
     files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));

@@ -21,6 +21,8 @@ pub(super) trait AnyModel: Send + Sync {
     fn name(&self) -> &'static str;
     fn about(&self) -> &'static str;
     fn parameters(&self) -> Vec<Parameter>;
+    /// What faults can be aimed at.
+    fn targets(&self) -> Vec<&'static str>;
     /// Whether the scenario can be run: its checks, by name and when they must hold.
     fn checks(&self, scenario: &Scenario, seed: u64) -> Result<Vec<(String, &'static str)>>;
     fn run(&self, scenario: &Scenario, run: &Run) -> Result<Finished>;
@@ -90,6 +92,10 @@ impl<M: Model> AnyModel for M {
         let helps = self.help().iter().map(|(_, help)| *help);
         let parameter = |((name, default), help)| Parameter { name, default, help };
         defaults(self).into_iter().zip(helps).map(parameter).collect()
+    }
+
+    fn targets(&self) -> Vec<&'static str> {
+        Model::targets(self).into_iter().map(|(name, _)| name).collect()
     }
 
     fn checks(&self, scenario: &Scenario, seed: u64) -> Result<Vec<(String, &'static str)>> {

@@ -1,10 +1,11 @@
 //! Scenario files: a model, its surroundings, and what goes wrong, as TOML.
 
-use super::faults::{FaultEntry, NemesisEntry};
+use super::faults::NemesisEntry;
 use super::overrides::{Setting, Text};
+use super::written::FaultEntry;
 use crate::distribution::{Distribution, constant};
 use crate::model::Setup;
-use crate::network::Link;
+use crate::network::{Link, Probability};
 use crate::process::Value;
 use crate::time::{milliseconds, seconds, span};
 use crate::topology::Topology;
@@ -68,6 +69,12 @@ pub(super) struct Content {
     parameters: toml::Table,
     #[serde(default)]
     network: Link,
+    /// Links between the nodes of two roles.
+    #[serde(default)]
+    links: Vec<LinksEntry>,
+    /// How long a message occupies a node of a role.
+    #[serde(default)]
+    processing: BTreeMap<Spanned<String>, Distribution>,
     topology: Option<TopologyEntry>,
     #[serde(default)]
     storage: StorageEntry,
@@ -103,6 +110,17 @@ struct TopologyEntry {
     jitter_by_region: BTreeMap<Spanned<String>, Distribution>,
     #[serde(default)]
     place: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+}
+
+/// What is not said of these links is as for all others.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinksEntry {
+    from: Spanned<String>,
+    to: Spanned<String>,
+    delay: Distribution,
+    loss_probability: Option<Probability>,
+    duplication_probability: Option<Probability>,
 }
 
 #[derive(serde::Deserialize)]
@@ -208,6 +226,21 @@ impl Scenario {
             ignore_syncs: self.content.storage.ignore_syncs,
             ..Setup::default()
         };
+        for (role, time) in &self.content.processing {
+            setup.processing.insert(role.get_ref().clone(), time.clone());
+        }
+        for LinksEntry { from, to, delay, loss_probability, duplication_probability } in &self.content.links {
+            let link = Link {
+                delay: delay.clone(),
+                loss_probability: loss_probability.unwrap_or(setup.link.loss_probability),
+                duplication_probability: duplication_probability
+                    .unwrap_or(setup.link.duplication_probability),
+            };
+            let roles = (from.get_ref().clone(), to.get_ref().clone());
+            if setup.links.insert(roles, link).is_some() {
+                return Err(self.error(from.span(), "the links from this role to that are set already"));
+            }
+        }
         let (Some(entry), Some(matrix)) = (&self.content.topology, &self.matrix) else { return Ok(setup) };
         let mut topology = Topology::from_csv(&matrix.text)
             .map_err(|error| anyhow!("{}:{}: {}", matrix.file, error.line, error.problem))?;
@@ -243,10 +276,12 @@ impl Scenario {
         Ok(setup)
     }
 
-    /// Every role that is placed has nodes.
-    pub(super) fn check_placement<M: Value>(&self, world: &World<M>) -> Result<()> {
-        let Some(entry) = &self.content.topology else { return Ok(()) };
-        for role in entry.place.keys() {
+    /// Every role of the surroundings has nodes.
+    pub(super) fn check_roles<M: Value>(&self, world: &World<M>) -> Result<()> {
+        let Content { topology, processing, links, .. } = &self.content;
+        let placed = topology.iter().flat_map(|topology| topology.place.keys());
+        let linked = links.iter().flat_map(|links| [&links.from, &links.to]);
+        for role in placed.chain(processing.keys()).chain(linked) {
             if world.role(role.get_ref()).next().is_none() {
                 let known = nodes(world);
                 return Err(

@@ -70,6 +70,8 @@ fn line<M: Debug>(record: Record<'_, M>) -> Json {
             json!({"event": "fault", "fault": fault, "text": fault.to_string(), "lost_writes": lost_writes, "lost_state": lost_state})
         }
         What::Waits { node } => json!({"event": "waits", "node": node}),
+        What::Misled { node, by_timer } => json!({"event": "misled", "node": node, "by_timer": by_timer}),
+        What::Slowed { address } => json!({"event": "slowed", "message": address.to_string()}),
         What::Noted { node, text } => json!({"event": "noted", "node": node, "text": text}),
         What::Gauge { node, name, value } => {
             json!({"event": "gauge", "node": node, "name": name, "value": value})

@@ -8,7 +8,8 @@ pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 pub(super) const ORANGE: RGBColor = RGBColor(230, 159, 0);
 pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
 pub(super) const PURPLE: RGBColor = RGBColor(204, 121, 167);
-const SKY: RGBColor = RGBColor(86, 180, 233);
+pub(super) const SKY: RGBColor = RGBColor(86, 180, 233);
+pub(super) const YELLOW: RGBColor = RGBColor(240, 228, 66);
 pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
 
 /// For lines in one figure, the most different first.

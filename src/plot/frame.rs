@@ -4,7 +4,7 @@
 use super::PlotError;
 use super::axis::Axis;
 use super::bands::{self, LABEL_SIZE, Lane, Span};
-use super::colour::{BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION, is_light};
+use super::colour::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, is_light};
 use super::labels::{self, Rect};
 use super::page::Page;
 use super::raster::{Raster, text_width};
@@ -334,6 +334,8 @@ fn colour(kind: &str) -> RGBColor {
         "crash" => ORANGE,
         "partition" | "isolate" => PURPLE,
         "pause" => GREEN,
+        "clock" => SKY,
+        "slow" => YELLOW,
         _ => GREY,
     }
 }

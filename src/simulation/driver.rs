@@ -1,6 +1,7 @@
 //! Between two calls of a scenario: events leave the scheduler, the world changes, effects are scheduled.
 
-use super::Simulation;
+use super::{Alarm, Simulation};
+use crate::clock::Clock;
 use crate::distribution::Distribution;
 use crate::fault::{Change, Fault};
 use crate::network::{Address, Fate, Numbers};
@@ -10,6 +11,7 @@ use crate::random::{Domain, Random, scale};
 use crate::record::{DropReason, Record, What, kind_of};
 use crate::time::Time;
 use crate::world::Event;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// How many events may happen at one instant, beside some for each node, before the run is taken for one that
@@ -41,6 +43,8 @@ pub(super) enum Pending<M> {
     /// The message that the node is busy with is handled.
     Processed(NodeId),
     Fault(Fault),
+    /// What an aimed fault is to hit shows, or is repaired: by its number.
+    Aim(usize),
 }
 
 impl<M> Pending<M> {
@@ -50,7 +54,7 @@ impl<M> Pending<M> {
             Pending::Start(node) | Pending::Fire { node, .. } => Some(*node),
             Pending::Synced(node) | Pending::Processed(node) => Some(*node),
             Pending::Handle(delivery) => Some(delivery.address.to),
-            Pending::Arrive(_) | Pending::Fault(_) => None,
+            Pending::Arrive(_) | Pending::Fault(_) | Pending::Aim(_) => None,
         }
     }
 }
@@ -58,6 +62,9 @@ impl<M> Pending<M> {
 /// What a handler sees of the driver.
 struct Live<'a> {
     now: Time,
+    clock: Clock,
+    /// Whether the process has read a wall clock that is wrong.
+    misled: Cell<bool>,
     random: &'a Random,
     key: NodeKey,
     draws: &'a mut u64,
@@ -73,7 +80,9 @@ impl Live<'_> {
 
 impl Environment for Live<'_> {
     fn now(&self) -> Option<Time> {
-        Some(self.now)
+        let shown = self.clock.wall(self.now);
+        self.misled.set(self.misled.get() || shown != self.now);
+        Some(shown)
     }
     fn choose(&mut self, bound: u32) -> u32 {
         scale(self.draw(), u64::from(bound)) as u32
@@ -192,6 +201,7 @@ impl<M: Value> Simulation<M> {
                 self.wake(node);
             }
             Pending::Fault(fault) => self.apply(&fault),
+            Pending::Aim(number) => self.take_aim(number),
         }
     }
 
@@ -240,8 +250,13 @@ impl<M: Value> Simulation<M> {
             None => (NodeKey::default(), &mut no_draws),
         };
         let observed = !self.observers.is_empty();
-        let mut environment = Live { now: self.now, random: &self.random, key, draws, observed };
+        let clock = node.map(|node| self.world.clock(node)).unwrap_or_default();
+        let (now, misled) = (self.now, Cell::new(false));
+        let mut environment = Live { now, clock, misled, random: &self.random, key, draws, observed };
         self.world.apply(event, &mut environment, &mut self.effects);
+        if let (true, Some(node)) = (environment.misled.get(), node) {
+            self.record(What::Misled { node, by_timer: false });
+        }
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             self.perform(node.expect("only a node has effects"), effect);
@@ -254,12 +269,17 @@ impl<M: Value> Simulation<M> {
             Effect::Send { to, message } => self.transmit(node, to, message),
             Effect::SetTimer { slot, after } => {
                 self.cancel_timer(node, slot);
-                let handle = self.scheduler.schedule(self.now + after, Pending::Fire { node, slot });
+                let clock = self.world.clock(node);
+                let due = clock.monotonic(self.now) + after;
+                let handle = self.scheduler.schedule(clock.instant(due), Pending::Fire { node, slot });
+                if clock.drifts() {
+                    self.record(What::Misled { node, by_timer: true });
+                }
                 let timers = &mut self.agendas[node.index()].timers;
                 if timers.len() <= slot {
                     timers.resize(slot + 1, None);
                 }
-                timers[slot] = Some(handle);
+                timers[slot] = Some(Alarm { handle, due });
             }
             Effect::CancelTimer { slot } => self.cancel_timer(node, slot),
             Effect::Write(_) | Effect::Sync { writes: 0 } => {}
@@ -286,7 +306,7 @@ impl<M: Value> Simulation<M> {
     /// A timer that is overdue waits with its node; one that is not is scheduled.
     fn cancel_timer(&mut self, node: NodeId, slot: usize) {
         let agenda = &mut self.agendas[node.index()];
-        if let Some(handle) = agenda.timers.get_mut(slot).and_then(Option::take) {
+        if let Some(Alarm { handle, .. }) = agenda.timers.get_mut(slot).and_then(Option::take) {
             self.scheduler.cancel(handle);
             let stays = |pending: &Pending<M>| match pending {
                 Pending::Fire { node: other, slot: fires } => (*other, *fires) != (node, slot),
@@ -294,6 +314,30 @@ impl<M: Value> Simulation<M> {
             };
             agenda.waiting.retain(stays);
             self.ready.retain(stays);
+        }
+    }
+
+    /// Lets the timers of `node` run on by its clock, which was `before` and has changed.
+    pub(super) fn set_timers_anew(&mut self, node: NodeId, before: Clock) {
+        let clock = self.world.clock(node);
+        if clock.drift() == before.drift() {
+            return;
+        }
+        let timers = &mut self.agendas[node.index()].timers;
+        let mut running: Vec<&mut Alarm> = timers.iter_mut().flatten().collect();
+        // Those that are due at once stay in the order in which they were set.
+        running.sort_by_key(|alarm| alarm.handle);
+        let mut misled = false;
+        for alarm in running {
+            alarm.due = self.now + (alarm.due - before.monotonic(self.now));
+            // One that is overdue waits with its node, and has left the scheduler.
+            if let Some(event) = self.scheduler.cancel(alarm.handle) {
+                alarm.handle = self.scheduler.schedule(clock.instant(alarm.due), event);
+                misled = clock.drifts();
+            }
+        }
+        if misled {
+            self.record(What::Misled { node, by_timer: true });
         }
     }
 
@@ -314,6 +358,7 @@ impl<M: Value> Simulation<M> {
         let link = self.world.key(from).link(self.world.key(to));
         let numbers = MessageNumbers { random: &self.random, link, number };
         let drawn = self.network.fate(from, to, &numbers);
+        let drawn = self.slowed(address, drawn);
         let (fate, reason) = self.edited(address, &message, drawn);
         match fate {
             Fate::Lost => self.record(What::Dropped { address, copy: false, message: &message, reason }),
@@ -326,6 +371,19 @@ impl<M: Value> Simulation<M> {
                 let original = Delivery { address, copy: false, message };
                 self.scheduler.schedule(self.now + after, Pending::Arrive(original));
             }
+        }
+    }
+
+    /// The fate of a message on a link that may be slow.
+    fn slowed(&mut self, address: Address, drawn: Fate) -> Fate {
+        let by = self.world.slowdown(address.from, address.to);
+        match drawn {
+            Fate::Arrives { after, copy_after } if !by.is_zero() => {
+                self.record(What::Slowed { address });
+                let later = |after: Duration| after.saturating_add(by);
+                Fate::Arrives { after: later(after), copy_after: copy_after.map(later) }
+            }
+            _ => drawn,
         }
     }
 

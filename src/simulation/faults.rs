@@ -2,12 +2,14 @@
 
 use super::driver::{Delivery, Pending};
 use super::{Agenda, Simulation};
+use crate::clock::{Clock, Offset};
 use crate::fault::{Fault, FaultPlan};
+use crate::links::Links;
 use crate::node::{NodeId, Nodes};
-use crate::partition::Partition;
 use crate::process::Value;
 use crate::random::{Domain, scale};
 use crate::record::{DropReason, What};
+use crate::time::Time;
 use crate::world::Event;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,7 +21,7 @@ impl<M: Value> Simulation<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn partition(&mut self, a: impl Nodes, b: impl Nodes) {
-        self.apply(&Fault::Partition(Partition { from: a.ids(), to: b.ids(), one_way: false }));
+        self.apply(&Fault::Partition(Links::between(a.ids(), b.ids())));
     }
 
     /// Cuts the links from `from` to `to`, and leaves those back, until [`heal`](Self::heal).
@@ -28,7 +30,7 @@ impl<M: Value> Simulation<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn partition_one_way(&mut self, from: impl Nodes, to: impl Nodes) {
-        self.apply(&Fault::Partition(Partition { from: from.ids(), to: to.ids(), one_way: true }));
+        self.apply(&Fault::Partition(Links { from: from.ids(), to: to.ids(), one_way: true }));
     }
 
     /// Cuts all links between `nodes` and every other node there is now, until [`heal`](Self::heal).
@@ -42,7 +44,17 @@ impl<M: Value> Simulation<M> {
         self.partition(inside, outside);
     }
 
-    /// Ends all partitions.
+    /// Lets every message that is sent between the nodes of `a` and the nodes of `b`, either way, take longer by
+    /// `span`, until [`heal`](Self::heal).
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn slow_links(&mut self, a: impl Nodes, b: impl Nodes, span: Duration) {
+        self.apply(&Fault::SlowLinks { links: Links::between(a.ids(), b.ids()), by: span });
+    }
+
+    /// Puts all links right: no partition is left, and none is slow.
     pub fn heal(&mut self) {
         self.apply(&Fault::Heal);
     }
@@ -84,6 +96,46 @@ impl<M: Value> Simulation<M> {
         self.apply_to_each(nodes, "not paused", |sim, id| sim.world.is_paused(id), Fault::Resume);
     }
 
+    /// What the wall clock of `node` shows.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn clock(&self, node: impl Into<NodeId>) -> Time {
+        let node = node.into();
+        self.expect(node);
+        self.world.clock(node).wall(self.now)
+    }
+
+    /// Lets the wall clock of each of `nodes` jump, now. Before the first step this is skew.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn jump_clock(&mut self, nodes: impl Nodes, by: Offset) {
+        nodes.ids().into_iter().for_each(|node| self.apply(&Fault::JumpClock { node, by }));
+    }
+
+    /// Lets the clocks of each of `nodes`, and its timers with them, run fast by this, or slow if it is
+    /// negative.
+    ///
+    /// # Panics
+    /// If there is no such node, or the drift is zero or minus a million or less.
+    #[track_caller]
+    pub fn drift_clock(&mut self, nodes: impl Nodes, parts_per_million: i32) {
+        let drift = |node| Fault::DriftClock { node, parts_per_million };
+        nodes.ids().into_iter().for_each(|node| self.apply(&drift(node)));
+    }
+
+    /// Sets the clock of each of `nodes` right.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
+    pub fn set_clock(&mut self, nodes: impl Nodes) {
+        nodes.ids().into_iter().for_each(|node| self.apply(&Fault::SetClock(node)));
+    }
+
     #[track_caller]
     fn apply_to_each(
         &mut self,
@@ -103,10 +155,10 @@ impl<M: Value> Simulation<M> {
     /// that is crashed) does nothing.
     ///
     /// # Panics
-    /// If it names a node that does not exist.
+    /// If it names a node that does not exist, or a drift that no clock has.
     #[track_caller]
     pub fn schedule(&mut self, after: Duration, fault: Fault) {
-        self.check_nodes(&fault);
+        self.check_fault(&fault);
         self.scheduler.schedule(self.now + after, Pending::Fault(fault));
     }
 
@@ -125,15 +177,24 @@ impl<M: Value> Simulation<M> {
     /// Applies a fault now. One that has nothing to do (a crash of a crashed node) does nothing.
     ///
     /// # Panics
-    /// If it names a node that does not exist.
+    /// If it names a node that does not exist, or a drift that no clock has.
     #[track_caller]
     pub fn apply(&mut self, fault: &Fault) {
-        self.check_nodes(fault);
+        self.check_fault(fault);
         let (mut lost_writes, mut lost_state) = (0, false);
-        let event = match fault.clone() {
-            Fault::Partition(partition) => Event::Partition(Partition::normalized(partition)),
-            Fault::Heal => Event::Heal(None),
-            Fault::HealPartition(partition) => Event::Heal(Some(Partition::normalized(partition))),
+        let clock = |node| self.world.clock(node);
+        let event = match fault.normalized() {
+            Fault::Partition(links) => Event::Partition(links),
+            Fault::SlowLinks { links, by } => Event::Slow(links, by),
+            Fault::Heal => Event::Heal,
+            Fault::HealPartition(links) => Event::HealPartition(links),
+            Fault::HealSlowLinks { links, by } => Event::HealSlow(links, by),
+            Fault::JumpClock { node, by } => Event::Clock { node, clock: clock(node).jumped(by) },
+            Fault::DriftClock { node, parts_per_million } => {
+                Event::Clock { node, clock: clock(node).drifting(parts_per_million, self.now) }
+            }
+            Fault::SetClock(node) if clock(node).is_true() => return,
+            Fault::SetClock(node) => Event::Clock { node, clock: Clock::default() },
             Fault::Crash(node) if self.world.is_up(node) => {
                 let (kept, torn) = self.draw_crash(node);
                 lost_writes = self.world.storage(node).unsynced() - kept;
@@ -146,18 +207,30 @@ impl<M: Value> Simulation<M> {
             Fault::Crash(_) | Fault::Restart(_) | Fault::Pause(_) | Fault::Resume(_) => return,
         };
         self.record(What::Fault { fault, lost_writes, lost_state });
-        if let Event::Crash { node, .. } = event {
-            self.forget(node);
-        }
-        self.transition(event);
-        if let Fault::Resume(node) = fault {
-            self.wake(*node);
+        match event {
+            Event::Crash { node, .. } => {
+                self.forget(node);
+                self.transition(event);
+            }
+            Event::Resume(node) => {
+                self.transition(event);
+                self.wake(node);
+            }
+            Event::Clock { node, .. } => {
+                let before = self.world.clock(node);
+                self.transition(event);
+                self.set_timers_anew(node, before);
+            }
+            _ => self.transition(event),
         }
     }
 
-    /// Schedules, for now, whatever puts everything right: links and nodes. The network's base loss stays.
+    /// Schedules, for now, whatever puts everything right: links, clocks and nodes. The network's base loss stays.
     pub(crate) fn schedule_repairs(&mut self) {
         self.schedule(Duration::ZERO, Fault::Heal);
+        for node in self.world.wrong_clocks().collect::<Vec<_>>() {
+            self.schedule(Duration::ZERO, Fault::SetClock(node));
+        }
         for node in self.world.ids() {
             if !self.world.is_up(node) {
                 self.schedule(Duration::ZERO, Fault::Restart(node));
@@ -183,7 +256,8 @@ impl<M: Value> Simulation<M> {
     /// A crash cancels the node's timers and its sync; what waited for it is lost with it.
     fn forget(&mut self, node: NodeId) {
         let Agenda { timers, awaited, in_process, waiting, .. } = &mut self.agendas[node.index()];
-        for handle in timers.drain(..).flatten().chain(awaited.take()) {
+        let timers = timers.drain(..).flatten().map(|alarm| alarm.handle);
+        for handle in timers.chain(awaited.take()) {
             self.scheduler.cancel(handle);
         }
         let of_node = |pending: &Pending<M>| pending.node() == Some(node);
@@ -199,10 +273,10 @@ impl<M: Value> Simulation<M> {
     }
 
     #[track_caller]
-    fn check_nodes(&self, fault: &Fault) {
+    fn check_fault(&self, fault: &Fault) {
         fault.nodes().into_iter().for_each(|node| self.expect(node));
-        if let Some(both) = fault.partition().and_then(Partition::on_both_sides) {
-            panic!("{fault}: {both} is on both sides");
+        if let Some(flaw) = fault.flaw() {
+            panic!("{fault}: {flaw}");
         }
     }
 }
