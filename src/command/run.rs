@@ -80,9 +80,9 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
             folder.add_figure(&figure)?;
         }
         if finished.staleness.stale_share().is_some() {
-            folder.add("reads.csv", &finished.staleness.csv())?;
+            folder.add("reads.csv", finished.staleness.csv())?;
         }
-        folder.add("summary.json", &format!("{summary:#}\n"))?;
+        folder.add("summary.json", format!("{summary:#}\n"))?;
         if let Some(failure) = &failure {
             saved = Some(failure.add_to(&mut folder)?);
         }

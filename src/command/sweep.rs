@@ -98,8 +98,8 @@ pub(super) fn sweep(models: &Models, options: &Options) -> Result<Ended> {
         for figure in draw(options, &rows)? {
             folder.add_figure(&figure)?;
         }
-        folder.add("sweep.csv", &sweep_report::csv(&rows))?;
-        folder.add("summary.json", &format!("{summary:#}\n"))?;
+        folder.add("sweep.csv", sweep_report::csv(&rows))?;
+        folder.add("summary.json", format!("{summary:#}\n"))?;
         written = folder.finish()?;
     }
     match options.json {
