@@ -12,8 +12,11 @@ pub(super) const SKY: RGBColor = RGBColor(86, 180, 233);
 pub(super) const YELLOW: RGBColor = RGBColor(240, 228, 66);
 pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
 
+/// How many lines have a colour of their own.
+pub(super) const COLOURS: usize = 7;
+
 /// For lines in one figure, the most different first.
-const LINES: [RGBColor; 7] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY];
+const LINES: [RGBColor; COLOURS] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY];
 
 /// Viridis at nine equal steps (van der Walt and Smith, 2015): from dark to light in steps that look equal, in
 /// grey, too.
@@ -32,7 +35,7 @@ const SCALE: [[u8; 3]; 9] = [
 /// The colour of line `index` of `count`. Of more lines than there are colours, neighbours look alike.
 pub(super) fn of_line(index: usize, count: usize) -> RGBColor {
     match LINES.get(index) {
-        Some(colour) if count <= LINES.len() => *colour,
+        Some(colour) if count <= COLOURS => *colour,
         // Not up to the lightest, which is hard to see on white.
         _ => of_share(0.9 * index as f64 / (count - 1) as f64),
     }

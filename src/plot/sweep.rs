@@ -35,7 +35,7 @@
 //! ```
 
 use super::axis::Axis;
-use super::colour::{GREY, of_line};
+use super::colour::{COLOURS, GREY, of_line};
 use super::counts::BAND_FROM;
 pub use super::counts::{Counts, OverSeeds};
 use super::frame::{Drawing, Frame, LEFT, LINE, Mark};
@@ -74,24 +74,16 @@ struct Kind {
     applies: fn(&[Key]) -> bool,
     /// Whether there is something to be seen in it.
     shows: fn(&Sweep) -> bool,
-    draw: fn(&Sweep) -> Result<(Drawing, String), PlotError>,
+    draw: Draw,
 }
 
-/// Beyond, a figure with a line for each is drawn only if it is asked for.
-const FEW: usize = 8;
+/// Draws a figure, and writes its data.
+type Draw = fn(&Sweep) -> Result<(Drawing, String), PlotError>;
 
 const KINDS: [Kind; 8] = [
-    over_any("latency-cdf", |sweep| sweep.settings.len() <= FEW, latency_cdf),
-    over_any(
-        "latency-over-time",
-        |sweep| sweep.settings.len() <= FEW,
-        |sweep| over_time(sweep, Measure::Latency),
-    ),
-    over_any(
-        "availability",
-        |sweep| sweep.settings.len() <= FEW,
-        |sweep| over_time(sweep, Measure::Availability),
-    ),
+    over_any("latency-cdf", is_short, latency_cdf),
+    over_any("latency-over-time", is_short, |sweep| over_time(sweep, Measure::Latency)),
+    over_any("availability", is_short, |sweep| over_time(sweep, Measure::Availability)),
     Kind {
         name: "latency-against-load",
         needs: "one varied key, whose values are numbers, spans or distributions",
@@ -109,14 +101,17 @@ const KINDS: [Kind; 8] = [
     over_two_keys("heat-map-staleness", has_reads, |sweep| compare::heat_map(sweep, &compare::STALENESS)),
 ];
 
-type Draw = fn(&Sweep) -> Result<(Drawing, String), PlotError>;
-
 const fn over_any(name: &'static str, shows: fn(&Sweep) -> bool, draw: Draw) -> Kind {
     Kind { name, needs: "a sweep", applies: |_| true, shows, draw }
 }
 
 const fn over_two_keys(name: &'static str, shows: fn(&Sweep) -> bool, draw: Draw) -> Kind {
     Kind { name, needs: "two varied keys", applies: |keys| keys.len() == 2, shows, draw }
+}
+
+/// Whether each setting has a line of its own colour.
+fn is_short(sweep: &Sweep) -> bool {
+    sweep.settings.len() <= COLOURS
 }
 
 fn has_reads(sweep: &Sweep) -> bool {
@@ -294,7 +289,7 @@ impl Sweep<'_> {
         let above = (self.settings.len() - 1 - index) as u32;
         match (measure, self.settings.len()) {
             (Measure::Availability, 2..=4) => 2 + 2 * above,
-            (Measure::Availability, 5..=FEW) => 2 + above,
+            (Measure::Availability, 5..=COLOURS) => 2 + above,
             _ => LINE,
         }
     }
