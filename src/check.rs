@@ -5,7 +5,8 @@
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
 use crate::caught::caught;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultKind, FaultPlan};
+use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
 use crate::process::Value;
@@ -31,6 +32,7 @@ pub struct Check<'a, M: Value> {
     duration: Duration,
     within: Duration,
     threads: usize,
+    allow_inert: bool,
     properties: Vec<Property<'a, M>>,
 }
 
@@ -47,6 +49,7 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         duration: seconds(10),
         within: seconds(60),
         threads: thread::available_parallelism().map_or(1, usize::from),
+        allow_inert: false,
         properties: Vec::new(),
     }
 }
@@ -60,6 +63,9 @@ pub struct Report {
     pub violation: Option<Violation>,
     /// The reachable properties that no seed reached; not known if there is a violation.
     pub unreached: Vec<String>,
+    /// The kinds of fault that the nemesis draws and that touched nothing under any seed; not known if there is a
+    /// violation.
+    pub inert: Vec<FaultKind>,
 }
 
 /// One seed under which a property does not hold. Its `Display` is all a person needs to go on.
@@ -151,6 +157,14 @@ impl<'a, M: Value> Check<'a, M> {
         self
     }
 
+    /// Lets a kind of fault touch nothing under any seed, which otherwise fails the sweep: what nothing feels tests
+    /// nothing. [`impact`](crate::impact) says what each kind touches.
+    #[must_use]
+    pub fn allow_inert_faults(mut self) -> Self {
+        self.allow_inert = true;
+        self
+    }
+
     /// Holds after every event.
     #[must_use]
     pub fn always(self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
@@ -187,8 +201,9 @@ impl<'a, M: Value> Check<'a, M> {
     /// Runs the sweep.
     ///
     /// # Panics
-    /// If a property is violated, with the lowest failing seed and its story; if no seed reaches a
-    /// reachable property; if the nemesis is aimed at what no target is called; if the scenario ignores its seed or is not a function of it.
+    /// If a property is violated, with the lowest failing seed and its story; if no seed reaches a reachable
+    /// property; if a kind of fault touches nothing under any seed; if the nemesis is aimed at what no target is
+    /// called; if the scenario ignores its seed or is not a function of it.
     #[track_caller]
     pub fn run(mut self) {
         let alone = std::env::var("NETSPLIT_SEED").ok();
@@ -203,10 +218,18 @@ impl<'a, M: Value> Check<'a, M> {
         if let Some(violation) = report.violation {
             panic!("{violation}");
         }
-        if alone.is_none()
-            && let Some(name) = report.unreached.first()
-        {
+        if alone.is_some() {
+            return;
+        }
+        if let Some(name) = report.unreached.first() {
             panic!("netsplit: no seed of {:?} reaches `{name}`", self.seeds);
+        }
+        if let Some(kind) = report.inert.first().filter(|_| !self.allow_inert) {
+            panic!(
+                "netsplit: no {kind} touches anything under any seed of {:?}, so that they test nothing; draw \
+                 others, or allow_inert_faults()",
+                self.seeds
+            );
         }
     }
 
@@ -220,6 +243,9 @@ impl<'a, M: Value> Check<'a, M> {
         let next = AtomicU64::new(self.seeds.start);
         let lowest = AtomicU64::new(u64::MAX);
         let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(false)).collect();
+        let kinds = self.nemesis.as_ref().map(Nemesis::kinds).unwrap_or_default();
+        let touched: Vec<(FaultKind, AtomicBool)> =
+            kinds.into_iter().map(|kind| (kind, AtomicBool::new(false))).collect();
         let work = || {
             loop {
                 // Seeds are taken in order, so all below a failing one are taken and will be finished.
@@ -227,7 +253,7 @@ impl<'a, M: Value> Check<'a, M> {
                 if seed >= self.seeds.end || seed > lowest.load(Ordering::SeqCst) {
                     return;
                 }
-                if self.run_seed(seed, &reached, Simulation::detach_all).failure.is_some() {
+                if self.run_blind(seed, &reached, &touched).is_some() {
                     lowest.fetch_min(seed, Ordering::SeqCst);
                 }
             }
@@ -245,15 +271,41 @@ impl<'a, M: Value> Check<'a, M> {
         if lowest.load(Ordering::SeqCst) != u64::MAX {
             // How far the others had come by then depends on the threads.
             let violation = Some(self.explain(lowest.into_inner()));
-            return Report { seeds: self.seeds.end - self.seeds.start, violation, unreached: Vec::new() };
+            let seeds = self.seeds.end - self.seeds.start;
+            return Report { seeds, violation, unreached: Vec::new(), inert: Vec::new() };
         }
+        let inert = touched.into_iter().filter(|(_, touched)| !touched.load(Ordering::SeqCst));
         let unreached =
             self.those(When::Reachable).zip(&reached).filter(|(_, reached)| !reached.load(Ordering::SeqCst));
         Report {
             seeds: self.seeds.end - self.seeds.start,
             violation: None,
             unreached: unreached.map(|(property, _)| property.name.clone()).collect(),
+            inert: inert.map(|(kind, _)| kind).collect(),
         }
+    }
+
+    /// Runs one seed as fast as it can be judged, once every kind of fault has touched something.
+    fn run_blind(
+        &self,
+        seed: u64,
+        reached: &[AtomicBool],
+        touched: &[(FaultKind, AtomicBool)],
+    ) -> Option<Failure> {
+        let mut impact = None;
+        let run = self.run_seed(seed, reached, |sim| {
+            sim.detach_all();
+            if touched.iter().any(|(_, touched)| !touched.load(Ordering::SeqCst)) {
+                impact = Some(sim.observe(Impact::default()));
+            }
+        });
+        if let (Some(sim), Some(impact)) = (&run.sim, impact) {
+            let impact = sim.observer(impact);
+            for (_, touched) in touched.iter().filter(|(kind, _)| impact.kind_touched(*kind)) {
+                touched.store(true, Ordering::SeqCst);
+            }
+        }
+        run.failure
     }
 
     /// Runs a failing seed once more, and reads it.

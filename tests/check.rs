@@ -1,7 +1,7 @@
 //! Sweeps: what a failing property says, and that it says the same whoever ran it.
 
 use netsplit::check::{Report, Violation};
-use netsplit::fault::{Fault, FaultPlan};
+use netsplit::fault::{Fault, FaultKind, FaultPlan};
 use netsplit::nemesis;
 use netsplit::prelude::*;
 use netsplit::time::Time;
@@ -264,6 +264,20 @@ fn a_failure_lists_the_faults_up_to_then_and_no_later_ones() {
         .expect("it never holds");
     assert!(!violation.plan.is_empty());
     assert!(violation.to_string().contains("plan    no faults"), "{violation}");
+}
+
+/// Nobody here reads a clock, and nobody sends anything after the first moment.
+#[test]
+fn a_kind_of_fault_that_touches_nothing_under_any_seed_fails_the_sweep_unless_it_may() {
+    let sweep = || {
+        let faults = nemesis::crashes().and(nemesis::clock_jumps());
+        netsplit::check(two_down).seeds(0..5).faults(faults.until(seconds(5)))
+    };
+    assert_eq!(sweep().report().inert, [FaultKind::Clock]);
+    sweep().allow_inert_faults().run();
+    let panic = std::panic::catch_unwind(|| sweep().run()).expect_err("clocks that jump touch nothing");
+    let text = panic.downcast_ref::<String>().expect("a message");
+    assert!(text.contains("no clock touches anything under any seed of 0..5"), "{text}");
 }
 
 /// Holds for the seeds it is swept over; the next test asks for another one.

@@ -4,7 +4,7 @@ use netsplit::distribution::uniform;
 use netsplit::explorer::Exploration;
 use netsplit::metrics::Metrics;
 use netsplit::model::{Model, Setup};
-use netsplit::nemesis::{crashes, partitions, pauses};
+use netsplit::nemesis::{clock_drifts, crashes, partitions, pauses, slow_links};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
@@ -251,7 +251,15 @@ fn paxos_is_safe_under_every_fault_and_decides_when_they_are_over() {
         sim
     })
     .seeds(0..1_000)
-    .faults(partitions().and(crashes()).and(crashes()).and(pauses()).until(milliseconds(200)))
+    .faults(
+        partitions()
+            .and(crashes())
+            .and(crashes())
+            .and(pauses())
+            .and(slow_links())
+            .and(clock_drifts())
+            .until(milliseconds(200)),
+    )
     .within(seconds(10))
     .properties(Paxos.properties())
     .reachable("a proposer adopts the value of another", adopted)

@@ -4,7 +4,7 @@ use netsplit::distribution::{constant, exponential};
 use netsplit::fault::Edit;
 use netsplit::metrics::Metrics;
 use netsplit::model::{Model, Setup};
-use netsplit::nemesis::{crashes, partitions, pauses};
+use netsplit::nemesis::{crashes, partitions, pauses, slow_links};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use netsplit::time::{Duration, Time};
@@ -294,7 +294,9 @@ fn sweep<'a>(guarantee: Guarantee, durability: Durability) -> netsplit::check::C
         sim
     })
     .seeds(0..1_000)
-    .faults(crashes().and(crashes()).and(pauses()).and(partitions()).until(milliseconds(200)))
+    .faults(
+        crashes().and(crashes()).and(pauses()).and(partitions()).and(slow_links()).until(milliseconds(200)),
+    )
     .within(seconds(20))
     .properties(Queue.properties())
     .eventually_after_heal("every producer is done", |world| world.each().all(Producer::is_done))

@@ -275,7 +275,9 @@ fn busy() -> (ClientOptions, KeyValueOptions) {
 }
 
 fn everything() -> nemesis::Nemesis {
-    nemesis::partitions().and(nemesis::crashes()).and(nemesis::pauses()).until(seconds(2))
+    let links = nemesis::partitions().and(nemesis::flapping()).and(nemesis::slow_links());
+    let nodes = nemesis::crashes().and(nemesis::pauses()).and(nemesis::clock_drifts());
+    links.and(nodes).until(seconds(2))
 }
 
 fn lossy<M: Model>(model: &M, parameters: &M::Parameters, seed: u64) -> Simulation<M::Message> {
@@ -309,7 +311,7 @@ fn the_available_store_keeps_its_word_under_every_fault_and_converges_when_they_
     for quorum in [1, 2] {
         netsplit::check(move |seed| lossy(&Dynamo, &dynamo(quorum), seed))
             .seeds(0..500)
-            .faults(everything())
+            .faults(everything().and(nemesis::clock_jumps()))
             .properties(Dynamo.properties())
             .run();
     }
