@@ -6,6 +6,7 @@
 mod execution;
 mod failure;
 mod faults;
+mod figures;
 mod list;
 mod models;
 mod output;

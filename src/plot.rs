@@ -1,4 +1,4 @@
-//! Figures of a run, as SVG and as the data they show: how long operations took, when, and whether they
+//! Figures of a run, as SVG, as PNG and as the data they show: how long operations took, when, and whether they
 //! took place at all.
 //!
 //! A figure is a pure function of [`Metrics`]: the same data gives the same bytes, with no fonts, files
@@ -10,13 +10,23 @@
 
 mod axis;
 mod bands;
+mod colour;
+mod compare;
+mod counts;
 mod frame;
+mod labels;
+mod page;
+mod raster;
+mod runs;
+pub mod sweep;
 
 use crate::metrics::{Metrics, Operation, percentile};
 use crate::process::Outcome;
 use crate::time::{Duration, Time, format_span, nanoseconds_of};
 use axis::Axis;
-use frame::{Drawn, Frame, Mark, Plot};
+use colour::BLUE;
+use frame::{Drawing, Drawn, Frame, LEFT, LINE, Mark, Plot};
+use plotters::style::RGBColor;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -33,19 +43,37 @@ pub struct Figure {
     pub name: &'static str,
     /// The figure, as an SVG document.
     pub svg: String,
+    /// The same figure as pixels, two for one of the SVG's in each direction.
+    pub png: Vec<u8>,
     /// The data that it shows: one row of column names with their units, and then all rows, none left out.
     pub csv: String,
+}
+
+impl Figure {
+    fn new(name: &'static str, Drawing { svg, png }: Drawing, csv: String) -> Figure {
+        Figure { name, svg, png, csv }
+    }
 }
 
 /// Why there is no figure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
-    /// The name is none of [`NAMES`].
-    #[error("there is no figure `{name}`: expected {}", NAMES.join(", "))]
+    /// There is no figure of that name.
+    #[error("there is no figure `{name}`: expected {}", known.join(", "))]
     UnknownName {
         /// The name that was asked for.
         name: String,
+        /// The names of the figures that there are.
+        known: Vec<&'static str>,
+    },
+    /// The figure is of another kind of sweep.
+    #[error("the figure `{name}` needs {needs}")]
+    NotApplicable {
+        /// Its name.
+        name: &'static str,
+        /// What would have to be varied.
+        needs: &'static str,
     },
     /// The window of the availability is empty.
     #[error("the window of the availability is 0: expected a span of time, such as 1s")]
@@ -73,7 +101,7 @@ pub fn figure(
         "latency-cdf" => latency_cdf(metrics, title),
         "latency-over-time" => latency_over_time(metrics, title, duration),
         "availability" => availability(metrics, title, duration, window),
-        _ => Err(PlotError::UnknownName { name: name.to_string() }),
+        _ => Err(PlotError::UnknownName { name: name.to_string(), known: NAMES.to_vec() }),
     }
 }
 
@@ -99,15 +127,21 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
     }
     let frame = Frame {
         title,
-        key: vec![(Mark::Line, taken_place(metrics))],
+        key: vec![(Mark::Line(BLUE), taken_place(metrics))],
+        left: LEFT,
         bands: &[],
         x: latency_axis(&latencies, 0.2),
         y: Axis::share("share of operations at or below"),
         absence: absence(metrics, latencies.is_empty()),
     };
-    let svg =
-        frame.draw(|plot| if curve.is_empty() { Ok(()) } else { draw_curve(plot, &curve, &latencies) })?;
-    Ok(Figure { name: NAMES[0], svg, csv })
+    let drawing = frame.draw(|plot| {
+        if curve.is_empty() {
+            Ok(())
+        } else {
+            draw_curve(plot, BLUE, &curve, |rank| percentile(&latencies, rank))
+        }
+    })?;
+    Ok(Figure::new(NAMES[0], drawing, csv))
 }
 
 /// Latencies over time: a point for each operation that took place, at its invocation. Operations that
@@ -139,18 +173,19 @@ pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> 
             .iter()
             .map(|(ending, count)| (ending.mark(), format!("{} ({count})", ending.name())))
             .collect(),
+        left: LEFT,
         bands: metrics.bands(),
         x: Axis::time(end(metrics, duration)),
         y: latency_axis(&latencies, 0.04 + 0.05 * missed.len() as f64),
         absence: absence(metrics, latencies.is_empty()),
     };
-    let svg = frame.draw(|plot| {
+    let drawing = frame.draw(|plot| {
         for (row, ending) in missed.iter().enumerate() {
             draw_missed(plot, metrics, *ending, row as i32)?;
         }
         draw_points(plot, metrics)
     })?;
-    Ok(Figure { name: NAMES[1], svg, csv })
+    Ok(Figure::new(NAMES[1], drawing, csv))
 }
 
 /// Availability over time: the share of the operations invoked in each `window` of time that took place,
@@ -187,14 +222,15 @@ pub fn availability(
     let key = format!("by windows of {window_text}: {ok} of {all} operations took place{within}");
     let frame = Frame {
         title,
-        key: vec![(Mark::Line, key)],
+        key: vec![(Mark::Line(BLUE), key)],
+        left: LEFT,
         bands: metrics.bands(),
         x: Axis::time(end),
         y: Axis::share(&format!("share of operations that took place{within}")),
         absence: absence(metrics, windows.is_empty()),
     };
-    let svg = frame.draw(|plot| draw_windows(plot, &windows, window, end))?;
-    Ok(Figure { name: NAMES[2], svg, csv })
+    let drawing = frame.draw(|plot| draw_windows(plot, &windows, window, end))?;
+    Ok(Figure::new(NAMES[2], drawing, csv))
 }
 
 /// What became of an operation, by the end of the run.
@@ -235,15 +271,21 @@ impl Ending {
     }
 }
 
-/// Draws the distribution of sorted latencies, and its percentiles.
-fn draw_curve(plot: &Plot, curve: &[(f64, f64)], latencies: &[Duration]) -> Drawn {
-    let percentiles = [("p50", 0.5), ("p99", 0.99)].map(|(name, rank)| {
-        let latency = percentile(latencies, rank).unwrap_or_default();
+/// Draws a distribution of latencies, and those of its percentiles that there are.
+fn draw_curve(
+    plot: &Plot,
+    colour: RGBColor,
+    curve: &[(f64, f64)],
+    at_rank: impl Fn(f64) -> Option<Duration>,
+) -> Drawn {
+    let percentile = |(name, rank): (&str, f64)| {
+        let latency = at_rank(rank)?;
         // At its rank a percentile is on the curve, and two that are equal are still apart.
-        (format!("{name} {}", rounded(latency)), (nanoseconds_of(latency) as f64, rank))
-    });
+        Some((format!("{name} {}", rounded(latency)), (nanoseconds_of(latency) as f64, rank)))
+    };
+    let percentiles: Vec<_> = [("p50", 0.5), ("p99", 0.99)].into_iter().filter_map(percentile).collect();
     percentiles.iter().try_for_each(|(_, point)| plot.guide(*point))?;
-    plot.line(curve)?;
+    plot.line(colour, LINE, curve)?;
     percentiles.iter().try_for_each(|(label, point)| plot.point_out(label, *point))
 }
 
@@ -285,7 +327,7 @@ fn draw_windows(plot: &Plot, windows: &[(Time, f64)], window: Duration, end: Tim
     };
     let steps: Vec<[(f64, f64); 2]> = windows.iter().map(step).collect();
     let no_gap = |a: &[(f64, f64); 2], b: &[(f64, f64); 2]| plot.pixel(b[0]).0 <= plot.pixel(a[1]).0;
-    steps.chunk_by(no_gap).try_for_each(|line| plot.line(line.as_flattened()))
+    steps.chunk_by(no_gap).try_for_each(|line| plot.line(BLUE, LINE, line.as_flattened()))
 }
 
 fn latency_axis(latencies: &[Duration], room: f64) -> Axis {

@@ -1,5 +1,6 @@
 //! The command as a user types it: what it prints, what it writes, and what it says to bad input.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -89,9 +90,10 @@ fn out_holds_plots_data_and_summary_and_they_are_the_same_bytes_again() {
     let mut names: Vec<_> =
         fs::read_dir(&one).expect("the folder").map(|e| e.expect("a file").file_name()).collect();
     names.sort();
-    let expected = ["availability.csv", "availability.svg", "latency-cdf.csv", "latency-cdf.svg"];
-    let more = ["latency-over-time.csv", "latency-over-time.svg", "summary.json"];
-    assert_eq!(names, [&expected[..], &more[..]].concat());
+    let files = |figure: &str| ["csv", "png", "svg"].map(|ending| format!("{figure}.{ending}"));
+    let figures = ["availability", "latency-cdf", "latency-over-time"].map(files).concat();
+    let expected = [figures, vec!["summary.json".to_string()]].concat();
+    assert_eq!(names, expected.iter().map(OsString::from).collect::<Vec<_>>());
     for name in names {
         let read = |folder: &Path| fs::read(folder.join(&name)).expect("a file");
         assert_eq!(read(&one), read(&two), "{name:?}");

@@ -91,7 +91,8 @@ fn a_sweep_prints_and_writes_the_same_bytes_for_any_number_of_jobs() {
     };
     let one = sweep("commit.toml", "1");
     assert_eq!(one.0, Some(0), "{}", one.1);
-    assert_eq!(one.2.len(), 2);
+    // Four figures, three files each.
+    assert_eq!(one.2.len(), 14);
     assert!(one == sweep("commit.toml", "2") && one == sweep("commit.toml", "7"));
 }
 
@@ -191,6 +192,69 @@ fn a_varied_parameter_has_a_row_for_each_value() {
     assert_eq!(json["rows"].as_array().map(Vec::len), Some(4));
 }
 
+/// With the names of the files that belong to each figure.
+fn of_figures(names: &[&str]) -> Vec<String> {
+    let files = |name: &&str| ["csv", "png", "svg"].map(|ending| format!("{name}.{ending}"));
+    let mut files: Vec<String> = names.iter().flat_map(files).collect();
+    files.extend(["summary.json", "sweep.csv"].map(String::from));
+    files.sort();
+    files
+}
+
+#[test]
+fn a_sweep_draws_what_the_scenario_asks_for_and_else_what_suits_it() {
+    let folder = folder("figures");
+    let over_time = ["availability", "latency-cdf", "latency-over-time"];
+    let all: [(&[&str], &[&str]); 4] = [
+        (&[], &over_time),
+        (&["--vary", "clients=1,2"], &[&over_time[..], &["latency-against-load"]].concat()),
+        (
+            &["--vary", "clients=1,2", "--vary", "participants=2,3,4,5,6"],
+            &["heat-map-availability", "heat-map-latency"],
+        ),
+        (&["--set", r#"plots=["latency-cdf"]"#, "--vary", "clients=1,2"], &["latency-cdf"]),
+    ];
+    for (flags, figures) in all {
+        let arguments = [&["sweep", "commit.toml", "--seeds", "0..2", "--out", "out"], flags].concat();
+        let output = netsplit_in(&folder, &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(files(&folder.join("out")), of_figures(figures), "{flags:?}");
+        fs::remove_dir_all(folder.join("out")).expect("the folder");
+    }
+}
+
+#[test]
+fn a_plot_that_there_is_not_or_that_this_sweep_has_not_is_an_error_before_anything_runs() {
+    let folder = folder("plots");
+    let file = |plots: &str| fs::write(folder.join("plots.toml"), format!("plots = {plots}\n{COMMIT}"));
+    file(r#"["availability", "heat-map-latency"]"#).expect("a file");
+    let sweep = |flags: &[&str]| {
+        let arguments = [&["sweep", "plots.toml", "--seeds", "0..1000000", "--out", "out"], flags].concat();
+        let output = netsplit_in(&folder, &arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(!folder.join("out").exists());
+        text(&output.stderr)
+    };
+    let error = sweep(&["--vary", "clients=1,2"]);
+    let expected =
+        "plots.toml:1: the plot `heat-map-latency` needs two varied keys: expected a --vary KEY=A,B,C";
+    assert!(error.contains(expected), "{error}");
+    let error = sweep(&["--set", r#"plots=["latency-against-load"]"#, "--vary", "model=queue,paxos"]);
+    assert!(error.contains("needs one varied key, whose values are numbers, spans"), "{error}");
+    file(r#"["pie"]"#).expect("a file");
+    let error = sweep(&[]);
+    let expected = "plots.toml:1: there is no plot `pie`: expected one of latency-cdf, latency-over-time, \
+                    availability, latency-against-load, availability-against-staleness, heat-map-";
+    assert!(error.contains(expected), "{error}");
+
+    // One run has no second key, and draws the others.
+    file(r#"["availability", "heat-map-latency"]"#).expect("a file");
+    let output = netsplit_in(&folder, &["run", "plots.toml", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("left out heat-map-latency: `netsplit sweep` draws that"));
+    assert!(!files(&folder.join("out")).iter().any(|name| name.starts_with("heat")));
+}
+
 #[test]
 fn a_bad_range_flag_or_key_gets_one_error_and_no_output() {
     let folder = folder("bad");
@@ -265,7 +329,8 @@ fn an_interrupt_keeps_what_is_finished_and_says_how_much_that_is() {
     assert_eq!(json["interrupted"], true);
     let seeds = json["rows"][0]["seeds"].as_u64().expect("a number");
     assert!((1..1_000_000).contains(&seeds), "{seeds}");
-    assert_eq!(files(&folder.join("out")), ["summary.json", "sweep.csv"]);
+    let written = files(&folder.join("out"));
+    assert!(written.contains(&"availability.svg".to_string()), "{written:?}");
 
     // The same seeds, asked for in the first place, come to the same.
     let range = format!("0..{seeds}");

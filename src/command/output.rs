@@ -1,5 +1,6 @@
 //! Files that are there whole or not at all.
 
+use crate::plot::Figure;
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -99,11 +100,18 @@ impl Folder {
     }
 
     /// Adds a file; it appears with [`Folder::finish`].
-    pub(super) fn add(&mut self, name: &str, content: &str) -> Result<()> {
+    pub(super) fn add(&mut self, name: &str, content: impl AsRef<[u8]>) -> Result<()> {
         let mut file = PartialFile::create(&self.path.join(name))?;
-        file.write_all(content.as_bytes()).with_context(|| file.describe())?;
+        file.write_all(content.as_ref()).with_context(|| file.describe())?;
         self.files.push(file);
         Ok(())
+    }
+
+    /// Adds the three files of a figure.
+    pub(super) fn add_figure(&mut self, figure: &Figure) -> Result<()> {
+        self.add(&format!("{}.svg", figure.name), &figure.svg)?;
+        self.add(&format!("{}.png", figure.name), &figure.png)?;
+        self.add(&format!("{}.csv", figure.name), &figure.csv)
     }
 
     /// Lets all files appear, and names them.

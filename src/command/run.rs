@@ -2,6 +2,7 @@
 
 use super::execution::{Finished, Run};
 use super::failure::{FailureFile, quoted, run_line};
+use super::figures;
 use super::models::Models;
 use super::output::Folder;
 use super::overrides::Setting;
@@ -31,7 +32,7 @@ pub(super) struct Options {
     /// network.loss_probability=0.01)
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Writes plots as SVG, their data as CSV, and the summary as JSON into this folder
+    /// Writes plots as SVG and PNG, their data as CSV, and the summary as JSON into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Writes every event as a line of JSON
@@ -46,14 +47,7 @@ pub(super) struct Options {
 pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     let scenario = Scenario::read(&options.scenario, &Setting::all(&options.set))?;
     let model = models.of(&scenario)?;
-    for plot in &scenario.content.plots {
-        if !plot::NAMES.contains(&plot.get_ref().as_str()) {
-            let expected = format!("expected one of {}", plot::NAMES.join(", "));
-            return Err(
-                scenario.error(plot.span(), format!("there is no plot `{}`: {expected}", plot.get_ref()))
-            );
-        }
-    }
+    figures::check(&scenario, None)?;
     for output in [&options.out, &options.trace].into_iter().flatten() {
         let same = |input: &PathBuf| input.canonicalize().ok() == output.canonicalize().ok();
         if output.exists() && scenario.inputs.iter().any(same) {
@@ -68,25 +62,27 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     let finished = model.run(&scenario, &run)?.with_inert_faults();
 
     let summary = summary_json(&scenario, seed, &finished);
-    let mut written = Vec::new();
+    let (mut written, mut left_out) = (Vec::new(), String::new());
     let failure = (!finished.all_hold()).then(|| FailureFile::new(&scenario, seed, &finished));
     let mut saved = None;
     if let Some(mut folder) = folder.take() {
-        for name in &scenario.content.plots {
+        let names = scenario.content.plots.iter().map(|name| name.get_ref().as_str());
+        let (of_runs, of_sweeps): (Vec<&str>, Vec<&str>) = names.partition(|name| plot::NAMES.contains(name));
+        left_out = of_sweeps.join(", ");
+        for name in of_runs {
             let figure = plot::figure(
-                name.get_ref(),
+                name,
                 &finished.metrics,
                 scenario.title(),
                 scenario.content.duration,
                 scenario.content.availability_window,
             )?;
-            folder.add(&format!("{}.svg", figure.name), &figure.svg)?;
-            folder.add(&format!("{}.csv", figure.name), &figure.csv)?;
+            folder.add_figure(&figure)?;
         }
         if finished.staleness.stale_share().is_some() {
-            folder.add("reads.csv", &finished.staleness.csv())?;
+            folder.add("reads.csv", finished.staleness.csv())?;
         }
-        folder.add("summary.json", &format!("{summary:#}\n"))?;
+        folder.add("summary.json", format!("{summary:#}\n"))?;
         if let Some(failure) = &failure {
             saved = Some(failure.add_to(&mut folder)?);
         }
@@ -116,6 +112,9 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         }
         for file in written {
             say(&format!("  wrote {file}"));
+        }
+        if !left_out.is_empty() {
+            say(&format!("  left out {left_out}: `netsplit sweep` draws that"));
         }
         say(&format!("\ndigest {}", finished.digest));
     }

@@ -5,6 +5,7 @@
 
 use super::execution::{Checked, Run};
 use super::failure::FailureFile;
+use super::figures;
 use super::models::{AnyModel, Models};
 use super::output::Folder;
 use super::overrides::Setting;
@@ -13,6 +14,8 @@ use super::sweep_report;
 use super::tally::Tally;
 use super::workers::{Interrupt, work};
 use super::{Ended, say};
+use crate::plot::Figure;
+use crate::plot::sweep::{self, Key, Runs, Sweep};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -34,23 +37,17 @@ pub(super) struct Options {
     jobs: Option<usize>,
     /// Sweeps once for each of these values, and for each combination if it is given again
     #[arg(long, value_name = "KEY=A,B,C", value_parser = vary)]
-    vary: Vec<Vary>,
+    vary: Vec<Key>,
     /// Changes a parameter of the model or a setting of the scenario
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// Writes the table as CSV, the summary as JSON, and failures into this folder
+    /// Writes figures as SVG and PNG with their data as CSV, the table as CSV, the summary as JSON, and
+    /// failures into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Prints one JSON object instead of the summary
     #[arg(long)]
     json: bool,
-}
-
-/// One `--vary`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Vary {
-    key: String,
-    values: Vec<String>,
 }
 
 /// One combination of values, and what its seeds came to.
@@ -98,8 +95,11 @@ pub(super) fn sweep(models: &Models, options: &Options) -> Result<Ended> {
     let summary = sweep_report::json(options, &rows);
     let mut written = Vec::new();
     if let Some(mut folder) = folder {
-        folder.add("sweep.csv", &sweep_report::csv(&rows))?;
-        folder.add("summary.json", &format!("{summary:#}\n"))?;
+        for figure in draw(options, &rows)? {
+            folder.add_figure(&figure)?;
+        }
+        folder.add("sweep.csv", sweep_report::csv(&rows))?;
+        folder.add("summary.json", format!("{summary:#}\n"))?;
         written = folder.finish()?;
     }
     match options.json {
@@ -117,8 +117,8 @@ pub(super) fn sweep(models: &Models, options: &Options) -> Result<Ended> {
 fn rows<'a>(models: &'a Models, options: &Options) -> Result<Vec<Row<'a>>> {
     let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for (place, vary) in options.vary.iter().enumerate() {
-        let key = &vary.key;
-        if options.vary[..place].iter().any(|earlier| earlier.key == *key) {
+        let key = &vary.name;
+        if options.vary[..place].iter().any(|earlier| earlier.name == *key) {
             bail!("--vary {key}: the key is varied twice: expected all of its values in one --vary");
         }
         let with = |value: &String, so_far: &Vec<(String, String)>| {
@@ -132,12 +132,28 @@ fn rows<'a>(models: &'a Models, options: &Options) -> Result<Vec<Row<'a>>> {
             values.iter().map(|(key, value)| Setting { flag: "--vary", text: format!("{key}={value}") });
         let settings: Vec<Setting> = Setting::all(&options.set).into_iter().chain(varied).collect();
         let scenario = Scenario::read(&options.scenario, &settings)?;
+        figures::check(&scenario, Some(&options.vary))?;
         let model = models.of(&scenario)?;
         let checks = model.checks(&scenario, options.seeds.start)?;
-        let tally = Tally::new(&checks, scenario.kinds());
+        let content = &scenario.content;
+        let varied: Vec<String> = values.iter().map(|(_, value)| value.clone()).collect();
+        let window = options.out.as_ref().map(|_| content.availability_window);
+        let tally = Tally::new(&checks, scenario.kinds(), Runs::new(&varied, content.duration, window));
         Ok(Row { values, scenario, model, tally, failures: Vec::new() })
     };
     combinations.into_iter().map(row).collect()
+}
+
+/// The figures that the scenario asks for; those that suit the sweep if it asks for none.
+fn draw(options: &Options, rows: &[Row<'_>]) -> Result<Vec<Figure>> {
+    let Row { scenario, .. } = &rows[0];
+    let settings = rows.iter().map(|row| &row.tally.runs).collect();
+    let sweep = Sweep { title: scenario.title(), keys: &options.vary, settings };
+    let mut names: Vec<&str> = scenario.content.plots.iter().map(|name| name.get_ref().as_str()).collect();
+    if names.is_empty() {
+        names = sweep::suitable(&sweep);
+    }
+    Ok(names.into_iter().map(|name| sweep::figure(name, &sweep)).collect::<Result<_, _>>()?)
 }
 
 /// Runs all seeds of all rows, or as many as there are before an interrupt.
@@ -212,7 +228,7 @@ fn jobs(text: &str) -> Result<usize, String> {
     jobs.ok_or_else(|| "expected a number from 1 to 1024".to_string())
 }
 
-fn vary(text: &str) -> Result<Vary, String> {
+fn vary(text: &str) -> Result<Key, String> {
     const EXPECTED: &str = "expected key=a,b,c, such as replicas=3,5,7";
     let (key, list) = text.split_once('=').ok_or(EXPECTED)?;
     let mut values = vec![String::new()];
@@ -235,7 +251,7 @@ fn vary(text: &str) -> Result<Vary, String> {
     if key.trim().is_empty() || values.iter().any(String::is_empty) {
         return Err(format!("a key or a value is empty: {EXPECTED}"));
     }
-    Ok(Vary { key: key.trim().to_string(), values })
+    Ok(Key { name: key.trim().to_string(), values })
 }
 
 #[cfg(test)]

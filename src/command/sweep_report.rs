@@ -4,7 +4,8 @@ use super::failure::{quoted, run_line};
 use super::run::{RANKS, rounded};
 use super::say;
 use super::sweep::{Failure, Options, Row};
-use super::tally::{CheckTally, OverSeeds};
+use super::tally::CheckTally;
+use crate::plot::sweep::{OverSeeds, csv_cell, estimate_cells, share_text};
 use crate::time::format_span;
 use serde_json::{Value as Json, json};
 use std::time::Duration;
@@ -13,16 +14,25 @@ fn milliseconds(span: Duration) -> f64 {
     span.as_secs_f64() * 1e3
 }
 
+/// Of nanoseconds.
+fn as_milliseconds(nanoseconds: u64) -> f64 {
+    milliseconds(Duration::from_nanos(nanoseconds))
+}
+
+fn as_share(billionths: u64) -> f64 {
+    billionths as f64 / 1e9
+}
+
 fn asked(options: &Options) -> u64 {
     options.seeds.end - options.seeds.start
 }
 
 /// Everything, as one object.
 pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
-    let over_seeds = |value: Option<OverSeeds>| {
+    let over_seeds = |value: Option<OverSeeds>, unit: fn(u64) -> f64| {
         value.map(|OverSeeds { median, band }| {
-            let band = band.map(|(low, high)| [milliseconds(low), milliseconds(high)]);
-            json!({"median": milliseconds(median), "band_95": band})
+            let band = band.map(|(low, high)| [unit(low), unit(high)]);
+            json!({"median": unit(median), "band_95": band})
         })
     };
     let row = |row: &Row<'_>| {
@@ -54,12 +64,13 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
         let inert = tally.inert_kinds().filter(|_| tally.seeds == asked(options));
         let inert: Vec<String> = inert.map(|kind| kind.to_string()).collect();
         let latency = |(name, rank): (&str, f64)| {
-            Some((format!("{name}_ms"), json!(milliseconds(tally.latency(rank)?))))
+            Some((format!("{name}_ms"), json!(milliseconds(tally.runs.latency(rank)?))))
         };
         let latency: serde_json::Map<String, Json> = RANKS.into_iter().filter_map(latency).collect();
         let faults = tally.faults.iter().map(|(kind, (took_place, touched))| {
             (kind.to_string(), json!({"seeds": took_place, "touched_seeds": touched}))
         });
+        let [p50, _, p99] = tally.runs.percentiles();
         let values = row.values.iter().map(|(key, value)| (key.clone(), json!(value)));
         json!({
             "settings": values.collect::<serde_json::Map<String, Json>>(),
@@ -77,9 +88,11 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
                 },
                 "latency": latency,
                 "latency_per_seed": {
-                    "p50_ms": over_seeds(tally.median_latency()),
-                    "p99_ms": over_seeds(tally.tail_latency()),
+                    "p50_ms": over_seeds(p50, as_milliseconds),
+                    "p99_ms": over_seeds(p99, as_milliseconds),
                 },
+                "availability_per_seed": over_seeds(tally.runs.availability(), as_share),
+                "stale_share_per_seed": over_seeds(tally.runs.stale(), as_share),
                 "messages": { "sent": tally.sent, "dropped": tally.dropped },
             },
         })
@@ -97,12 +110,8 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
 
 /// A line for each row, spans in milliseconds.
 pub(super) fn csv(rows: &[Row<'_>]) -> String {
-    let cell = |text: &str| match text.contains([',', '"', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_string(),
-    };
     let span = |span: Option<Duration>| span.map(|span| milliseconds(span).to_string()).unwrap_or_default();
-    let mut head: Vec<String> = rows[0].values.iter().map(|(key, _)| cell(key)).collect();
+    let mut head: Vec<String> = rows[0].values.iter().map(|(key, _)| csv_cell(key)).collect();
     head.extend(
         [
             "seeds",
@@ -121,6 +130,12 @@ pub(super) fn csv(rows: &[Row<'_>]) -> String {
             "seed_p99_median_ms",
             "seed_p99_low_ms",
             "seed_p99_high_ms",
+            "seed_availability_median",
+            "seed_availability_low",
+            "seed_availability_high",
+            "seed_stale_share_median",
+            "seed_stale_share_low",
+            "seed_stale_share_high",
             "sent",
             "dropped",
         ]
@@ -129,17 +144,16 @@ pub(super) fn csv(rows: &[Row<'_>]) -> String {
     let mut text = head.join(",") + "\n";
     for row in rows {
         let tally = &row.tally;
-        let mut cells: Vec<String> = row.values.iter().map(|(_, value)| cell(value)).collect();
+        let mut cells: Vec<String> = row.values.iter().map(|(_, value)| csv_cell(value)).collect();
         let operations = tally.operations;
         let counts = [tally.seeds, tally.failing, operations.ok, operations.failed, operations.unknown];
         cells.extend(counts.map(|count| count.to_string()));
         cells.push(operations.open.to_string());
-        cells.extend(RANKS.map(|(_, rank)| span(tally.latency(rank))));
-        for value in [tally.median_latency(), tally.tail_latency()] {
-            let band = value.and_then(|value| value.band);
-            let spans = [value.map(|value| value.median), band.map(|band| band.0), band.map(|band| band.1)];
-            cells.extend(spans.map(span));
-        }
+        cells.extend(RANKS.map(|(_, rank)| span(tally.runs.latency(rank))));
+        let [p50, _, p99] = tally.runs.percentiles();
+        cells.extend([p50, p99].map(|value| estimate_cells(value, 1e6)));
+        let shares = [tally.runs.availability(), tally.runs.stale()];
+        cells.extend(shares.map(|value| estimate_cells(value, 1e9)));
         cells.extend([tally.sent, tally.dropped].map(|count| count.to_string()));
         text += &(cells.join(",") + "\n");
     }
@@ -192,20 +206,22 @@ fn print_measures(row: &Row<'_>) {
         let super::tally::Operations { ok, failed, unknown, open } = operations;
         say(&format!("  operations   {ok} ok, {failed} failed, {unknown} unknown, {open} open at the end"));
     }
-    let latency = |(name, rank)| Some(format!("{name} {}", rounded(tally.latency(rank)?)));
-    let latencies: Vec<String> = RANKS.into_iter().filter_map(latency).collect();
+    let at_rank = |(name, rank)| Some(format!("{name} {}", rounded(tally.runs.latency(rank)?)));
+    let latencies: Vec<String> = RANKS.into_iter().filter_map(at_rank).collect();
     if !latencies.is_empty() {
         say(&format!("  latency      {}", latencies.join("   ")));
     }
-    let per_seed = [("p50", tally.median_latency()), ("p99", tally.tail_latency())];
-    for (place, (name, value)) in per_seed.into_iter().enumerate() {
-        let Some(value) = value else { continue };
+    let [p50, _, p99] = tally.runs.percentiles();
+    let per_seed = [
+        ("p50", with_band(p50, ", 95 % band ", latency)),
+        ("p99", with_band(p99, ", 95 % band ", latency)),
+        ("availability", with_band(tally.runs.availability(), ", 95 % band ", share_text)),
+        ("stale reads", with_band(tally.runs.stale(), ", 95 % band ", share_text)),
+    ];
+    let per_seed = per_seed.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    for (place, (name, text)) in per_seed.enumerate() {
         let head = if place == 0 { "per seed" } else { "" };
-        let band = match value.band {
-            Some((low, high)) => format!(", 95 % band {} to {}", rounded(low), rounded(high)),
-            None => String::new(),
-        };
-        say(&format!("  {head:<12} {name} median {}{}", rounded(value.median), band));
+        say(&format!("  {head:<12} {name} median {text}"));
     }
     say(&format!("  messages     {} between nodes; {} dropped", tally.sent, tally.dropped));
     for (place, (kind, (took_place, touched))) in tally.faults.iter().enumerate() {
@@ -214,11 +230,35 @@ fn print_measures(row: &Row<'_>) {
     }
 }
 
+/// A median, and its band after `between`.
+fn with_band(value: Option<OverSeeds>, between: &str, text: fn(u64) -> String) -> Option<String> {
+    let OverSeeds { median, band } = value?;
+    let band = band.map(|(low, high)| format!("{between}[{}, {}]", text(low), text(high)));
+    Some(text(median) + &band.unwrap_or_default())
+}
+
+/// To four digits.
+fn latency(nanoseconds: u64) -> String {
+    rounded(Duration::from_nanos(nanoseconds))
+}
+
 fn print_table(rows: &[Row<'_>]) {
     let mut table: Vec<Vec<String>> = vec![rows[0].values.iter().map(|(key, _)| key.clone()).collect()];
-    let heads =
-        ["seeds", "failing", "ok", "failed", "unknown", "open", "p50", "p99", "p99 per seed, 95 % band"];
+    let heads = [
+        "seeds",
+        "failing",
+        "ok",
+        "failed",
+        "unknown",
+        "open",
+        "p50",
+        "p99",
+        "p99 per seed, 95 % band",
+        "available",
+    ];
     table[0].extend(heads.map(String::from));
+    let reads = rows.iter().any(|row| row.tally.runs.stale().is_some());
+    table[0].extend(reads.then(|| "stale reads".to_string()));
     for row in rows {
         let tally = &row.tally;
         let mut cells: Vec<String> = row.values.iter().map(|(_, value)| value.clone()).collect();
@@ -227,11 +267,12 @@ fn print_table(rows: &[Row<'_>]) {
         let counts = [operations.ok, operations.failed, operations.unknown, operations.open];
         cells.extend(counts.map(|count| count.to_string()));
         let span = |span: Option<Duration>| span.map_or("-".to_string(), rounded);
-        cells.extend([span(tally.latency(0.5)), span(tally.latency(0.99))]);
-        let tail = tally.tail_latency();
-        let band = tail.and_then(|tail| tail.band);
-        let band = band.map(|(low, high)| format!(" [{}, {}]", rounded(low), rounded(high)));
-        cells.push(span(tail.map(|tail| tail.median)) + &band.unwrap_or_default());
+        cells.extend([span(tally.runs.latency(0.5)), span(tally.runs.latency(0.99))]);
+        let [_, _, tail] = tally.runs.percentiles();
+        let mut measures = vec![with_band(tail, " ", latency)];
+        measures.push(with_band(tally.runs.availability(), " ", share_text));
+        measures.extend(reads.then(|| with_band(tally.runs.stale(), " ", share_text)));
+        cells.extend(measures.into_iter().map(|text| text.unwrap_or("-".to_string())));
         table.push(cells);
     }
     let widths: Vec<usize> = (0..table[0].len())

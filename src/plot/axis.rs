@@ -40,7 +40,7 @@ impl Axis {
     pub fn time(end: Time) -> Axis {
         let end = end.as_nanoseconds().max(1);
         let (unit, scale) = unit_of(end);
-        Axis::linear(format!("time ({unit})"), end, 0.0, linear_ticks(end, 12, scale))
+        Axis::linear(format!("time ({unit})"), end, 0.0, linear_ticks(0, end, 12, scale))
     }
 
     /// Latencies: from zero to the slowest, or from the fastest to the slowest on a logarithmic axis if
@@ -51,8 +51,37 @@ impl Axis {
             return Axis::logarithmic("latency (log scale)".to_string(), fastest, slowest, room);
         }
         let (unit, scale) = unit_of(slowest);
-        let ticks = linear_ticks((slowest as f64 / (1.0 - room)) as u64, 9, scale);
+        let ticks = linear_ticks(0, (slowest as f64 / (1.0 - room)) as u64, 9, scale);
         Axis::linear(format!("latency ({unit})"), slowest, room, ticks)
+    }
+
+    /// A quantity in billionths of its unit, from `low` to `high` with a little room at both ends.
+    pub fn quantity(title: &str, low: u64, high: u64) -> Axis {
+        let high = high.max(low + 1);
+        let room = (high - low) as f64 / 20.0;
+        let positions = low as f64 - room..high as f64 + room;
+        // Shares and rates are not negative.
+        let ticks =
+            linear_ticks(positions.start.max(0.0).ceil() as u64, positions.end as u64, 10, 1_000_000_000);
+        Axis { title: title.to_string(), values: positions.clone(), positions, ticks, logarithmic: false }
+    }
+
+    /// A place for each label, from 0 up, with the label in its middle.
+    pub fn places(title: &str, labels: &[String]) -> Axis {
+        let end = labels.len() as f64;
+        let tick = |(place, label): (usize, &String)| (place as f64 + 0.5, label.clone());
+        Axis {
+            title: title.to_string(),
+            values: 0.0..end,
+            positions: 0.0..end,
+            ticks: labels.iter().enumerate().map(tick).collect(),
+            logarithmic: false,
+        }
+    }
+
+    /// Where `value` is, as a share of the way between two others that are different.
+    pub fn share_of(&self, value: f64, (low, high): (f64, f64)) -> f64 {
+        (self.position(value) - self.position(low)) / (self.position(high) - self.position(low))
     }
 
     /// The pixel at which `value` is, on an axis from pixel `limits.0` to pixel `limits.1`.
@@ -118,11 +147,12 @@ fn unit_of(end: u64) -> (&'static str, u64) {
     UNITS.into_iter().find(|(_, scale)| end / scale >= 2).unwrap_or(UNITS[3])
 }
 
-/// Ticks from zero to `end` at 1, 2 or 5 times a power of ten, `count` steps at most.
-fn linear_ticks(end: u64, count: u64, scale: u64) -> Vec<(f64, String)> {
-    let step = steps(&[1, 2, 5]).find(|step| end / step <= count).unwrap_or(end);
+/// Ticks between two values at 1, 2 or 5 times a power of ten, `count` steps at most.
+fn linear_ticks(start: u64, end: u64, count: u64, scale: u64) -> Vec<(f64, String)> {
+    let step = steps(&[1, 2, 5]).find(|step| (end - start) / step <= count).unwrap_or(end);
     let tick = |index| (index * step) as f64;
-    (0..=end / step).map(|index| (tick(index), (tick(index) / scale as f64).to_string())).collect()
+    let indices = start.div_ceil(step)..=end / step;
+    indices.map(|index| (tick(index), (tick(index) / scale as f64).to_string())).collect()
 }
 
 /// Ticks at `digits` times a power of ten, each with its own unit.

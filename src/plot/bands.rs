@@ -3,7 +3,8 @@
 //! A row above the plot belongs, over the length of its bands, to one label. Labels share a row if their
 //! bands and texts are apart. If that takes too many rows, the bands are labelled by their kind alone.
 
-use super::frame::{LEFT, RIGHT, shorten, text_width};
+use super::frame::{LEFT, RIGHT, shorten};
+use super::raster::text_width;
 use crate::metrics::Band;
 use std::collections::BTreeMap;
 

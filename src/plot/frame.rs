@@ -4,12 +4,15 @@
 use super::PlotError;
 use super::axis::Axis;
 use super::bands::{self, LABEL_SIZE, Lane, Span};
+use super::colour::{BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION, YELLOW, is_light};
+use super::labels::{self, Rect};
+use super::page::Page;
+use super::raster::{Raster, text_width};
 use crate::metrics::Band;
 use plotters::chart::ChartBuilder;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
-use plotters::element::{Circle, Cross, PathElement, Rectangle, TriangleMarker};
-use plotters::prelude::SVGBackend;
+use plotters::element::{Circle, Cross, PathElement, Polygon, Rectangle, TriangleMarker};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, Color, IntoFont, RGBColor, ShapeStyle, TextStyle, WHITE};
 
@@ -19,26 +22,34 @@ const HEIGHT: i32 = 640;
 pub(super) const LEFT: i32 = 108;
 /// The plot's right edge, in pixels.
 pub(super) const RIGHT: i32 = 964;
+/// The width of a line.
+pub(super) const LINE: u32 = 3;
 const BOTTOM: i32 = HEIGHT - 72;
 const ROW_HEIGHT: i32 = 26;
 const MARGIN: i32 = 10;
+/// Where the key's first line is.
+const KEY: i32 = 60;
+const KEY_HEIGHT: i32 = 24;
+const KEY_LINES: i32 = 5;
+const KEY_SIZE: f64 = 16.0;
 
-/// The colours of Okabe and Ito, which colour-blind readers can tell apart.
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const VERMILLION: RGBColor = RGBColor(213, 94, 0);
-const ORANGE: RGBColor = RGBColor(230, 159, 0);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
-const PURPLE: RGBColor = RGBColor(204, 121, 167);
-const GREY: RGBColor = RGBColor(110, 110, 110);
+/// How opaque an area is.
+const PALE: f64 = 0.2;
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Area<'a> = DrawingArea<Page<'a>, Shift>;
 /// Drawing into a string fails only if plotters has a defect.
 pub(super) type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 /// How something is marked.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Mark {
-    Line,
+    /// Words alone.
+    Nothing,
+    Line(RGBColor),
+    /// What a line may as well be: a paler area.
+    Area(RGBColor),
+    Square(RGBColor),
+    Disc(RGBColor),
     Point,
     Cross,
     Stroke,
@@ -50,6 +61,8 @@ pub(super) struct Frame<'a> {
     pub title: &'a str,
     /// What the marks mean.
     pub key: Vec<(Mark, String)>,
+    /// The plot's left edge, in pixels.
+    pub left: i32,
     /// What was wrong, over a horizontal axis of time.
     pub bands: &'a [Band],
     pub x: Axis,
@@ -58,22 +71,30 @@ pub(super) struct Frame<'a> {
     pub absence: Option<&'static str>,
 }
 
+/// A page that is drawn.
+pub(super) struct Drawing {
+    pub svg: String,
+    pub png: Vec<u8>,
+}
+
 /// The plot of a frame: what a figure draws its data on.
 pub(super) struct Plot<'a, 'b> {
     area: &'b Area<'a>,
     x: &'b Axis,
     y: &'b Axis,
+    left: i32,
     top: i32,
 }
 
 impl Frame<'_> {
     /// Draws the frame, and then the data by `series`.
-    pub fn draw(&self, series: impl FnOnce(&Plot) -> Drawn) -> Result<String, PlotError> {
-        let mut svg = String::new();
-        let area = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+    pub fn draw(&self, series: impl FnOnce(&Plot) -> Drawn) -> Result<Drawing, PlotError> {
+        let size = (WIDTH as u32, HEIGHT as u32);
+        let (mut svg, mut raster) = (String::new(), Raster::new(size));
+        let area = Page::new(size, &mut svg, &mut raster).into_drawing_area();
         self.draw_on(&area, series).map_err(|error| PlotError::Drawing(error.to_string()))?;
         drop(area);
-        Ok(svg)
+        Ok(Drawing { svg, png: raster.encode()? })
     }
 
     fn draw_on(&self, area: &Area, series: impl FnOnce(&Plot) -> Drawn) -> Drawn {
@@ -82,10 +103,10 @@ impl Frame<'_> {
         let size = if text_width(self.title, 23.0) <= width { 23.0 } else { 17.0 };
         let title = shorten(self.title, size, width);
         area.draw_text(&title, &text(size, HPos::Left, VPos::Top), (LEFT, 16))?;
-        self.draw_key(area)?;
+        let below_key = self.draw_key(area)?;
         let rows = bands::rows(self.bands, |band| self.span(band));
         let count = rows.iter().map(|lane| lane.row + 1).max().unwrap_or(0) as i32;
-        let top = 86 + count * ROW_HEIGHT;
+        let top = below_key + count * ROW_HEIGHT;
         for lane in bands::shades(self.bands, |band| self.span(band)) {
             for (from, to) in lane.spans {
                 let shade = colour(&lane.kind).mix(0.22).filled();
@@ -100,17 +121,30 @@ impl Frame<'_> {
             let middle = ((LEFT + RIGHT) / 2, (top + BOTTOM) / 2);
             area.draw_text(absence, &text(24.0, HPos::Center, VPos::Center), middle)?;
         }
-        series(&Plot { area, x: &self.x, y: &self.y, top })
+        series(&Plot { area, x: &self.x, y: &self.y, left: self.left, top })
     }
 
-    fn draw_key(&self, area: &Area) -> Drawn {
-        let mut x = LEFT;
-        for (mark, meaning) in &self.key {
-            draw_mark(area, *mark, (x + 8, 60))?;
-            area.draw_text(meaning, &text(16.0, HPos::Left, VPos::Center), (x + 22, 60))?;
-            x += 22 + text_width(meaning, 16.0) + 2 * MARGIN;
+    /// Draws the key, on as many lines as it takes or else as there are; where it ends.
+    fn draw_key(&self, area: &Area) -> Result<i32, DrawingAreaErrorKind<std::io::Error>> {
+        let (mut x, mut y) = (LEFT, KEY);
+        for (place, (mark, meaning)) in self.key.iter().enumerate() {
+            let beside = if matches!(mark, Mark::Nothing) { 0 } else { 22 };
+            let meaning = shorten(meaning, KEY_SIZE, RIGHT - LEFT - beside);
+            let width = beside + text_width(&meaning, KEY_SIZE);
+            if x > LEFT && x + width > RIGHT {
+                (x, y) = (LEFT, y + KEY_HEIGHT);
+            }
+            let style = text(KEY_SIZE, HPos::Left, VPos::Center);
+            if y >= KEY + KEY_LINES * KEY_HEIGHT {
+                let more = format!("… and {} more", self.key.len() - place);
+                area.draw_text(&more, &style, (x, y))?;
+                break;
+            }
+            draw_mark(area, *mark, (x + 8, y))?;
+            area.draw_text(&meaning, &style, (x + beside, y))?;
+            x += width + 2 * MARGIN;
         }
-        Ok(())
+        Ok(y + 26)
     }
 
     fn draw_axes(&self, area: &Area, top: i32) -> Drawn {
@@ -120,7 +154,7 @@ impl Frame<'_> {
             .margin_top(top)
             .margin_bottom(MARGIN)
             .x_label_area_size(HEIGHT - BOTTOM - MARGIN)
-            .y_label_area_size(LEFT - MARGIN)
+            .y_label_area_size(self.left - MARGIN)
             .build_cartesian_2d(self.x.clone(), self.y.clone())?;
         chart
             .configure_mesh()
@@ -136,7 +170,7 @@ impl Frame<'_> {
 
     /// The pixels of a band; none if it begins after the end.
     fn span(&self, band: &Band) -> Option<Span> {
-        let pixel = |time: f64| self.x.pixel(time, (LEFT, RIGHT));
+        let pixel = |time: f64| self.x.pixel(time, (self.left, RIGHT));
         let from = band.from.as_nanoseconds() as f64;
         let to = band.to.map_or(self.x.end(), |to| to.as_nanoseconds() as f64).min(self.x.end());
         // A fault that was repaired at once is still seen.
@@ -148,15 +182,32 @@ impl Frame<'_> {
 impl Plot<'_, '_> {
     /// The pixel of a point.
     pub fn pixel(&self, (x, y): (f64, f64)) -> (i32, i32) {
-        (self.x.pixel(x, (LEFT, RIGHT)), self.y.pixel(y, (BOTTOM, self.top)))
+        (self.x.pixel(x, (self.left, RIGHT)), self.y.pixel(y, (BOTTOM, self.top)))
     }
 
-    /// Draws a line through the points, which are in the order of x.
+    /// Draws a line through the points, which are in the order of x. A line of one pixel is drawn wide enough to
+    /// be seen.
+    pub fn line(&self, colour: RGBColor, width: u32, points: &[(f64, f64)]) -> Drawn {
+        let mut kept = self.kept(points);
+        if let [(x, y)] = kept[..] {
+            kept = vec![(x - 1, y), (x + 1, y)];
+        }
+        self.area.draw(&PathElement::new(kept, colour.stroke_width(width)))
+    }
+
+    /// Shades what lies between two lines, each in the order of x.
+    pub fn between(&self, colour: RGBColor, low: &[(f64, f64)], high: &[(f64, f64)]) -> Drawn {
+        let back = self.kept(low).into_iter().rev();
+        let outline: Vec<(i32, i32)> = self.kept(high).into_iter().chain(back).collect();
+        self.area.draw(&Polygon::new(outline, colour.mix(PALE)))
+    }
+
+    /// The pixels of a line that are enough to draw it.
     ///
     /// Of all points on one column of pixels, the first, the lowest, the highest and the last are kept:
     /// the line covers the same pixels (Jugel et al., "M4: A Visualization-Oriented Time Series Data
-    /// Aggregation", VLDB 2014). A line of one pixel is drawn wide enough to be seen.
-    pub fn line(&self, points: &[(f64, f64)]) -> Drawn {
+    /// Aggregation", VLDB 2014).
+    fn kept(&self, points: &[(f64, f64)]) -> Vec<(i32, i32)> {
         let pixels: Vec<(i32, i32)> = points.iter().map(|point| self.pixel(*point)).collect();
         let mut kept = Vec::new();
         for column in pixels.chunk_by(|a, b| a.0 == b.0) {
@@ -168,10 +219,55 @@ impl Plot<'_, '_> {
             kept.extend(indices.map(|index| column[index]));
         }
         kept.dedup();
-        if let [(x, y)] = kept[..] {
-            kept = vec![(x - 1, y), (x + 1, y)];
+        kept
+    }
+
+    /// Draws an interval, from one point to another, across or up.
+    pub fn interval(&self, colour: RGBColor, from: (f64, f64), to: (f64, f64)) -> Drawn {
+        let (from, to) = (self.pixel(from), self.pixel(to));
+        let end = if from.1 == to.1 { (0, 5) } else { (5, 0) };
+        for (x, y) in [from, to] {
+            let stop = vec![(x - end.0, y - end.1), (x + end.0, y + end.1)];
+            self.area.draw(&PathElement::new(stop, colour.stroke_width(2)))?;
         }
-        self.area.draw(&PathElement::new(kept, BLUE.stroke_width(3)))
+        self.area.draw(&PathElement::new(vec![from, to], colour.stroke_width(2)))
+    }
+
+    /// Fills a rectangle between two corners and writes into the middle of it, as large as there is room.
+    pub fn cell(&self, colour: RGBColor, from: (f64, f64), to: (f64, f64), label: &str) -> Drawn {
+        let ((left, bottom), (right, top)) = (self.pixel(from), self.pixel(to));
+        self.area.draw(&Rectangle::new([(left, top), (right, bottom)], colour.filled()))?;
+        self.area.draw(&Rectangle::new([(left, top), (right, bottom)], WHITE.stroke_width(2)))?;
+        let fits = |size: &f64| text_width(label, *size) < right - left && *size < f64::from(bottom - top);
+        let Some(size) = [22.0, 18.0, 15.0, 12.0, 9.0].into_iter().find(fits) else { return Ok(()) };
+        let ink = if is_light(colour) { BLACK } else { WHITE };
+        let style = text(size, HPos::Center, VPos::Center).color(&ink);
+        self.area.draw_text(label, &style, ((left + right) / 2, (top + bottom) / 2))
+    }
+
+    /// Writes a label beside each point where it hides neither another nor what is drawn from corner to corner,
+    /// with a thin line to its point if that is not right beside it.
+    pub fn label(&self, points: &[((f64, f64), &str)], drawn: &[[(f64, f64); 2]]) -> Drawn {
+        let around = |[one, other]: &[(f64, f64); 2]| {
+            let ((left, bottom), (right, top)) = (self.pixel(*one), self.pixel(*other));
+            ((left - 8, top - 8), (right + 8, bottom + 8))
+        };
+        let mut taken: Vec<Rect> = drawn.iter().map(around).collect();
+        for (point, label) in points {
+            let (x, y) = self.pixel(*point);
+            let size = (text_width(label, KEY_SIZE), 20);
+            let inside = ((self.left + 2, self.top + 2), (RIGHT, BOTTOM - 2));
+            let corner = labels::place((x, y), size, inside, &taken);
+            taken.push((corner, (corner.0 + size.0, corner.1 + size.1)));
+            let middle = corner.1 + size.1 / 2;
+            if (middle - y).abs() > size.1 {
+                let end = if corner.0 > x { corner.0 - 2 } else { corner.0 + size.0 + 2 };
+                self.area.draw(&PathElement::new(vec![(x, y), (end, middle)], GREY.stroke_width(1)))?;
+            }
+            let style = text(KEY_SIZE, HPos::Left, VPos::Center);
+            self.area.draw_text(label, &style, (corner.0, middle))?;
+        }
+        Ok(())
     }
 
     /// Draws a mark at a point.
@@ -181,7 +277,7 @@ impl Plot<'_, '_> {
 
     /// Draws a mark at `time`, in the row `row` below the upper edge of the plot.
     pub fn mark_above(&self, mark: Mark, time: f64, row: i32) -> Drawn {
-        self.mark(mark, (self.x.pixel(time, (LEFT, RIGHT)), self.top + 12 + 18 * row))
+        self.mark(mark, (self.x.pixel(time, (self.left, RIGHT)), self.top + 12 + 18 * row))
     }
 
     /// Draws a thin line from a point down to the axis.
@@ -215,7 +311,13 @@ fn draw_labels(area: &Area, lane: &Lane, top: i32) -> Drawn {
 
 fn draw_mark(area: &Area, mark: Mark, (x, y): (i32, i32)) -> Drawn {
     match mark {
-        Mark::Line => area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], BLUE.stroke_width(3))),
+        Mark::Nothing => Ok(()),
+        Mark::Line(colour) => {
+            area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], colour.stroke_width(LINE)))
+        }
+        Mark::Area(colour) => area.draw(&square((x, y), colour.mix(PALE).filled())),
+        Mark::Square(colour) => area.draw(&square((x, y), colour.filled())),
+        Mark::Disc(colour) => area.draw(&Circle::new((x, y), 7, colour.filled())),
         Mark::Point => area.draw(&Circle::new((x, y), 3, BLUE.filled())),
         Mark::Cross => area.draw(&Cross::new((x, y), 5, VERMILLION.stroke_width(2))),
         Mark::Stroke => area.draw(&PathElement::new(vec![(x, y - 6), (x, y + 6)], BLACK.stroke_width(2))),
@@ -223,19 +325,19 @@ fn draw_mark(area: &Area, mark: Mark, (x, y): (i32, i32)) -> Drawn {
     }
 }
 
+fn square((x, y): (i32, i32), style: ShapeStyle) -> Rectangle<(i32, i32)> {
+    Rectangle::new([(x - 8, y - 8), (x + 8, y + 8)], style)
+}
+
 fn colour(kind: &str) -> RGBColor {
     match kind {
         "crash" => ORANGE,
         "partition" | "isolate" => PURPLE,
         "pause" => GREEN,
+        "clock" => SKY,
+        "slow" => YELLOW,
         _ => GREY,
     }
-}
-
-/// The width of a text in pixels, generously: there are no fonts to measure with.
-pub(super) fn text_width(text: &str, size: f64) -> i32 {
-    let width = |character: char| if character.is_ascii() { 0.6 } else { 1.0 };
-    (text.chars().map(width).sum::<f64>() * size).ceil() as i32
 }
 
 /// The text without the characters that XML cannot hold, cut to fit into a width in pixels.
