@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 /// DejaVu Sans 2.37; its licence lies beside it.
-const FONT: &[u8] = include_bytes!("../../assets/DejaVuSans.ttf");
+const FONT: &[u8] = include_bytes!("DejaVuSans.ttf");
 /// The pixels of an image are this much finer than those of the page, so that it is sharp on a projector.
 const SCALE: f32 = 2.0;
 /// An edge has this many shades at most: few enough for a palette.
