@@ -129,6 +129,12 @@
 //! - **A fault is aimed at a time, and not at a condition** ("as soon as somebody leads"). A planned fault comes
 //!   before what else happens at its instant, and one that waits for a condition after it, so that the plan it
 //!   resolves to would be another run. By hand, [`run_until`](Simulation::run_until) waits for a condition.
+//! - **Figures are painted by our own backend for plotters**, which writes SVG and PNG from one drawing. plotters'
+//!   bitmap backend sets letters on whole pixels, and with a font linked into it the texts of the SVG would move.
+//! - **Latencies are exact**: `Metrics` keeps every operation of a run, and a sweep counts values of four digits,
+//!   instead of a histogram with an error of its own.
+//! - **Clients of the stores try an operation once.** A write that is tried again through another coordinator may
+//!   take effect twice; the driver's retries are for models that know a request when they see it again.
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 
