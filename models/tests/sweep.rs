@@ -352,3 +352,17 @@ fn every_scenario_with_drawn_faults_holds_and_each_kind_touches_something() {
         assert!(output.status.success(), "{}", said(&output));
     }
 }
+
+#[test]
+fn a_sweep_says_over_seeds_what_nodes_counted() {
+    let folder = folder("gauges");
+    let output = netsplit_in(&folder, &["sweep", "commit.toml", "--seeds", "0..7", "--json"]);
+    let json: Json = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let in_doubt = &json["rows"][0]["metrics"]["gauges_per_seed"]["in doubt"];
+    let median = |what: &str| in_doubt[what]["median"].as_f64().expect("a number");
+    let band = in_doubt["mean"]["band_95"].as_array().expect("seven seeds have a band");
+    assert!(band[0].as_f64() <= Some(median("mean")) && Some(median("mean")) <= band[1].as_f64());
+    assert!(median("mean") > 0.0 && median("above_zero_ms") <= 12_000.0, "{in_doubt}");
+    let output = netsplit_in(&folder, &["sweep", "commit.toml", "--seeds", "0..7"]);
+    assert!(said(&output).contains("in doubt (mean over time) median"), "{}", said(&output));
+}

@@ -72,6 +72,10 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
         });
         let [p50, _, p99] = tally.runs.percentiles();
         let values = row.values.iter().map(|(key, value)| (key.clone(), json!(value)));
+        let gauges = tally.runs.gauges().map(|(name, [mean, above_zero])| {
+            let (mean, above_zero) = (over_seeds(mean, as_share), over_seeds(above_zero, as_milliseconds));
+            (name.to_string(), json!({"mean": mean, "above_zero_ms": above_zero}))
+        });
         json!({
             "settings": values.collect::<serde_json::Map<String, Json>>(),
             "seeds": tally.seeds,
@@ -93,6 +97,7 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
                 },
                 "availability_per_seed": over_seeds(tally.runs.availability(), as_share),
                 "stale_share_per_seed": over_seeds(tally.runs.stale(), as_share),
+                "gauges_per_seed": gauges.collect::<serde_json::Map<String, Json>>(),
                 "messages": { "sent": tally.sent, "dropped": tally.dropped },
             },
         })
@@ -218,7 +223,14 @@ fn print_measures(row: &Row<'_>) {
         ("availability", with_band(tally.runs.availability(), ", 95 % band ", share_text)),
         ("stale reads", with_band(tally.runs.stale(), ", 95 % band ", share_text)),
     ];
-    let per_seed = per_seed.into_iter().filter_map(|(name, text)| Some((name, text?)));
+    let per_seed = per_seed.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?)));
+    let gauges = tally.runs.gauges().flat_map(|(name, [mean, above_zero])| {
+        let mean = with_band(mean, ", 95 % band ", share_text)
+            .map(|text| (format!("{name} (mean over time)"), text));
+        let above = with_band(above_zero, ", 95 % band ", latency);
+        [mean, above.map(|text| (format!("{name} (time above zero)"), text))]
+    });
+    let per_seed = per_seed.chain(gauges.flatten());
     for (place, (name, text)) in per_seed.enumerate() {
         let head = if place == 0 { "per seed" } else { "" };
         say(&format!("  {head:<12} {name} median {text}"));

@@ -22,6 +22,8 @@ pub struct Runs {
     load: Counts,
     availability: Counts,
     stale: Counts,
+    /// By name: the mean over time, and for how long it was above zero.
+    gauges: BTreeMap<&'static str, [Counts; 2]>,
     bands: Option<Vec<Band>>,
     /// That of the runs, by which availability counts.
     pub(super) deadline: Option<Duration>,
@@ -65,6 +67,7 @@ impl Runs {
             load: Counts::default(),
             availability: Counts::default(),
             stale: Counts::default(),
+            gauges: BTreeMap::new(),
             bands: None,
             deadline: None,
         }
@@ -91,6 +94,12 @@ impl Runs {
             .into_iter()
             .for_each(|share| self.availability.add(billionths(share)));
         stale_share.into_iter().for_each(|share| self.stale.add(billionths(share)));
+        for (name, gauge) in metrics.totals() {
+            let level = gauge.over(Time::ZERO..Time::ZERO + self.duration);
+            let [mean, above_zero] = self.gauges.entry(name).or_default();
+            mean.add(billionths(level.mean));
+            above_zero.add(nanoseconds_of(level.above_zero));
+        }
         let bands = self.bands.get_or_insert_with(|| metrics.bands().to_vec());
         bands.retain(|band| metrics.bands().contains(band));
         if let Some(window) = self.window {
@@ -132,6 +141,11 @@ impl Runs {
     /// The share of the reads of a run that were stale; none if no run had reads.
     pub fn stale(&self) -> Option<OverSeeds> {
         self.stale.over_seeds()
+    }
+
+    /// What the nodes of a run counted together, by name: its mean over time, and for how long it was above zero.
+    pub fn gauges(&self) -> impl Iterator<Item = (&'static str, [Option<OverSeeds>; 2])> + '_ {
+        self.gauges.iter().map(|(name, counts)| (*name, counts.each_ref().map(Counts::over_seeds)))
     }
 
     /// What was wrong at the same time in every run, in the order of beginning.
