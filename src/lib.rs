@@ -81,7 +81,8 @@
 //!
 //! # The meaning of a run
 //!
-//! - Time is a whole number of nanoseconds. Events at equal times happen in the order of scheduling.
+//! - Time is a whole number of nanoseconds. Events at equal times happen in the order of scheduling, after the
+//!   faults of that time.
 //! - Partitions are checked when a message is sent and when it is to arrive. A slow link adds to the delay of
 //!   what is sent on it meanwhile.
 //! - The effects of one handler take place in order. `ctx.sync()` holds back the rest of them, and the
@@ -126,9 +127,8 @@
 //!   and a drift end together, as they do where a time server answers again.
 //! - **A majorities ring is several one-way partitions**, one for each node, and no shape of its own: a plan has
 //!   one vocabulary for cut links, and can shrink to the cut that matters.
-//! - **A fault is aimed at a time, and not at a condition** ("as soon as somebody leads"). A planned fault comes
-//!   before what else happens at its instant, and one that waits for a condition after it, so that the plan it
-//!   resolves to would be another run. By hand, [`run_until`](Simulation::run_until) waits for a condition.
+//! - **Planned faults come first at their instant**, and one that waits for a condition ("as soon as somebody
+//!   leads") happens a nanosecond after it holds. So the plan that it resolves to is the same run.
 //! - **Figures are painted by our own backend for plotters**, which writes SVG and PNG from one drawing. plotters'
 //!   bitmap backend sets letters on whole pixels, and with a font linked into it the texts of the SVG would move.
 //! - **Latencies are exact**: `Metrics` keeps every operation of a run, and a sweep counts values of four digits,

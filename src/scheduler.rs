@@ -1,7 +1,7 @@
 //! The event queue: what happens next, and when. It knows times and an order, and nothing of nodes.
 //!
 //! Events leave by (time, sequence); the sequence is the order of scheduling, so that equal times are
-//! first in, first out. Keys live in a heap and events in slots, so that cancelling empties a slot at
+//! first in, first out, after those that are scheduled to be first. Keys live in a heap and events in slots, so that cancelling empties a slot at
 //! once and leaves only a dead key behind, which is skipped when it surfaces.
 
 use crate::time::Time;
@@ -30,13 +30,24 @@ pub(crate) struct Scheduler<E> {
     sequence: u64,
 }
 
+/// Part of the sequence of whatever is not scheduled to be first.
+const ORDINARY: u64 = 1 << 63;
+
 impl<E> Scheduler<E> {
     pub(crate) fn new() -> Self {
         Scheduler { keys: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), sequence: 0 }
     }
 
     pub(crate) fn schedule(&mut self, time: Time, event: E) -> Handle {
-        let sequence = self.sequence;
+        self.insert(time, ORDINARY | self.sequence, event)
+    }
+
+    /// Before everything else at its time, and after what was scheduled so earlier.
+    pub(crate) fn schedule_first(&mut self, time: Time, event: E) -> Handle {
+        self.insert(time, self.sequence, event)
+    }
+
+    fn insert(&mut self, time: Time, sequence: u64, event: E) -> Handle {
         self.sequence += 1;
         let filled = Slot { sequence, event: Some(event) };
         let slot = match self.free.pop() {

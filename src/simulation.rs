@@ -11,7 +11,7 @@ mod observers;
 pub use aims::Target;
 pub use observers::Observed;
 
-use aims::Aim;
+use aims::{Aim, Awaited};
 
 use crate::distribution::{Distribution, constant};
 use crate::fault::Edit;
@@ -46,6 +46,7 @@ pub struct Simulation<M: Value> {
     /// Those that came too late or for another kind of message.
     inert_edits: Vec<Edit>,
     aims: Vec<Aim<M>>,
+    awaited: Vec<Awaited<M>>,
     /// How long a message occupies the nodes of a role that are yet to be added.
     processing: BTreeMap<String, Distribution>,
     /// What the scenario sent before the first step.
@@ -138,6 +139,7 @@ impl<M: Value> Simulation<M> {
             edits: BTreeMap::new(),
             inert_edits: Vec::new(),
             aims: Vec::new(),
+            awaited: Vec::new(),
             processing: BTreeMap::new(),
             sent_before: Vec::new(),
             now: Time::ZERO,
@@ -429,6 +431,7 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     pub(crate) fn not_yet_run(&self) -> (&World<M>, &[(NodeId, NodeId, M)]) {
         assert!(!self.stepped, "explore: the simulation has run already");
+        assert!(self.awaited.is_empty(), "explore: faults wait for a moment; set a budget instead");
         for pending in self.scheduler.pending() {
             match pending {
                 Pending::Fault(fault) => panic!("explore: `{fault}` is scheduled; set a budget instead"),

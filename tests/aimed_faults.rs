@@ -1,4 +1,4 @@
-//! Faults of which the node shows only when they happen.
+//! Faults of which the node, or the time, shows only when they happen.
 
 use netsplit::fault::{Fault, FaultPlan};
 use netsplit::model::{Model, Setup};
@@ -40,6 +40,33 @@ fn the_leader_crashes_twice_and_the_plan_that_it_resolved_to_gives_the_same_run(
     let same = again.observe_digest();
     again.schedule_plan(&plan);
     again.run_for(seconds(10));
+    assert_eq!(again.observer(same).value(), digest);
+}
+
+/// A leader that has just been elected has hardly told anybody.
+#[test]
+fn the_next_leader_crashes_as_soon_as_it_leads_and_the_plan_gives_the_same_run() {
+    let mut sim = cluster(1);
+    let digest = sim.observe_digest();
+    let first = sim.world().ids().next().expect("there are replicas");
+    sim.schedule(seconds(2), Fault::Crash(first));
+    sim.schedule_when(Some(seconds(1)), move |world| {
+        latest_leader(world).filter(|&leader| leader != first).map(Fault::Crash)
+    });
+    sim.run_for(seconds(10));
+    let mut plan = sim.resolved();
+    let [next] = crashed(&plan)[..] else { panic!("{plan}") };
+    let elected = plan.iter().next().expect("a crash").at - netsplit::time::Time::ZERO;
+    assert!(next != first && elected > seconds(2) && elected < seconds(4), "{plan}");
+    let digest = sim.observer(digest).value();
+
+    let mut again = cluster(1);
+    let same = again.observe_digest();
+    plan.add(netsplit::time::Time::ZERO + seconds(2), Fault::Crash(first));
+    again.schedule_plan(&plan);
+    again.run_for(elected - netsplit::time::nanoseconds(1));
+    assert_eq!(latest_leader(again.world()), Some(next), "it leads for a nanosecond");
+    again.run_for(seconds(10) - elected + netsplit::time::nanoseconds(1));
     assert_eq!(again.observer(same).value(), digest);
 }
 

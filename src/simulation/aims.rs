@@ -1,4 +1,4 @@
-//! Aimed faults: what they hit shows only when they happen, such as whoever leads then.
+//! Aimed faults: what they hit, or when, shows only during the run, such as whoever leads then.
 
 use super::Simulation;
 use super::driver::Pending;
@@ -25,6 +25,12 @@ pub(super) struct Aim<M> {
     resolved: Vec<Fault>,
 }
 
+/// Faults that wait for their moment.
+pub(super) struct Awaited<M> {
+    lasting: Option<Duration>,
+    find: Box<dyn FnMut(&World<M>) -> Vec<Fault>>,
+}
+
 impl<M: Value> Simulation<M> {
     /// Lets faults happen `after` from now that `aim` finds by looking at the world at that time, and repairs
     /// them after `lasting`, if that is given. What it finds is recorded as any other fault is; if it finds
@@ -41,14 +47,54 @@ impl<M: Value> Simulation<M> {
         lasting: Option<Duration>,
         aim: impl FnOnce(&World<M>) -> I + 'static,
     ) {
+        self.aim(after, lasting, Box::new(|world| aim(world).into_iter().collect()));
+    }
+
+    /// Lets faults happen at the first moment at which `find` finds some: it is asked after each event, and what
+    /// it finds happens a nanosecond later, once. They are repaired after `lasting`, if that is given.
+    ///
+    /// `sim.schedule_when(None, |world| works(world).then(|| Fault::Crash(leader(world))))`
+    ///
+    /// # Panics
+    /// As [`schedule_aimed`](Simulation::schedule_aimed) does.
+    pub fn schedule_when<I: IntoIterator<Item = Fault>>(
+        &mut self,
+        lasting: Option<Duration>,
+        mut find: impl FnMut(&World<M>) -> I + 'static,
+    ) {
+        self.awaited
+            .push(Awaited { lasting, find: Box::new(move |world| find(world).into_iter().collect()) });
+    }
+
+    /// After an event: perhaps the moment of an awaited fault has come.
+    pub(super) fn look_for_moments(&mut self) {
+        let world = &self.world;
+        let found = |Awaited { lasting, find }: &mut Awaited<M>| {
+            let faults = find(world);
+            (!faults.is_empty()).then_some((*lasting, faults))
+        };
+        let mut come = Vec::new();
+        self.awaited.retain_mut(|awaited| match found(awaited) {
+            Some(moment) => {
+                come.push(moment);
+                false
+            }
+            None => true,
+        });
+        for (lasting, faults) in come {
+            // Not now: a plan has its faults before everything else at their instant.
+            self.aim(Duration::from_nanos(1), lasting, Box::new(|_| faults));
+        }
+    }
+
+    fn aim(&mut self, after: Duration, lasting: Option<Duration>, resolve: Resolve<M>) {
         let at = self.now + after;
         let until = lasting.map(|span| at + span);
         let number = self.aims.len();
-        let resolve: Resolve<M> = Box::new(|world| aim(world).into_iter().collect());
         self.aims.push(Aim { at, until, resolve: Some(resolve), resolved: Vec::new() });
         // The repair takes its place in the order of events now, where a plan would have it.
         for time in [at].into_iter().chain(until) {
-            self.scheduler.schedule(time, Pending::Aim(number));
+            self.scheduler.schedule_first(time, Pending::Aim(number));
         }
     }
 

@@ -143,6 +143,9 @@ impl<M: Value> Simulation<M> {
             self.pending()
         );
         self.happen(pending);
+        if !self.awaited.is_empty() {
+            self.look_for_moments();
+        }
         true
     }
 

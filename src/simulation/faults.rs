@@ -151,15 +151,15 @@ impl<M: Value> Simulation<M> {
         }
     }
 
-    /// Lets `fault` happen `after` from now. A fault that has nothing to do by then (a crash of a node
-    /// that is crashed) does nothing.
+    /// Lets `fault` happen `after` from now, before whatever else happens at that instant. A fault that has
+    /// nothing to do by then (a crash of a node that is crashed) does nothing.
     ///
     /// # Panics
     /// If it names a node that does not exist, or a drift that no clock has.
     #[track_caller]
     pub fn schedule(&mut self, after: Duration, fault: Fault) {
         self.check_fault(&fault);
-        self.scheduler.schedule(self.now + after, Pending::Fault(fault));
+        self.scheduler.schedule_first(self.now + after, Pending::Fault(fault));
     }
 
     /// Schedules every fault of `plan`.
