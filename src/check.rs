@@ -236,10 +236,18 @@ impl<'a, M: Value> Check<'a, M> {
     /// Runs the sweep and says what it found.
     ///
     /// # Panics
-    /// If the range of seeds is empty, or the scenario ignores its seed or is not a function of it.
+    /// If the range of seeds is empty, the nemesis is aimed at what no target is called, or
+    /// the scenario ignores its seed or is not a function of it.
     #[track_caller]
     pub fn report(&self) -> Report {
         assert!(!self.seeds.is_empty(), "check: the range of seeds {:?} is empty", self.seeds);
+        for target in self.nemesis.iter().flat_map(Nemesis::targets) {
+            assert!(
+                self.targets.iter().any(|(name, _)| name == target),
+                "check: the nemesis is aimed at `{target}`: no target has this name; \
+                 `.target(\"{target}\", find)` gives it one"
+            );
+        }
         let next = AtomicU64::new(self.seeds.start);
         let lowest = AtomicU64::new(u64::MAX);
         let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(false)).collect();

@@ -17,8 +17,8 @@
 //! **Randomness** is addressed by (client, operation, attempt): what one operation asks for, and when, does
 //! not depend on what became of the others.
 //!
-//! A client that crashes forgets how far it was, and its operations would share their numbers with earlier
-//! ones: crash servers.
+//! A client that crashes invokes nothing more: it has forgotten how far it was, and its operations would share
+//! their numbers with earlier ones. What was open then stays open.
 
 mod options;
 mod script;
@@ -323,4 +323,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Process for Client<P, W
             ClientTimer::Retry(number) => self.ask(number, ctx),
         }
     }
+
+    /// Its users have gone.
+    fn on_restart(&mut self, _: &mut Context<Self>) {}
 }

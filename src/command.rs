@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 /// A deterministic simulator for distributed systems: one seed, one run.
 #[derive(Parser)]
-#[command(name = "netsplit", version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -82,6 +82,11 @@ pub fn main(models: Models) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// How this program was called, for lines to be pasted: it may be a user's own, and on no path.
+fn program() -> String {
+    failure::quoted(&std::env::args().next().unwrap_or_else(|| "netsplit".to_string()))
 }
 
 /// Prints a line. Ends quietly when nobody reads any more (`netsplit list | head`), and with an error when it

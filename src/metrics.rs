@@ -245,6 +245,11 @@ impl Metrics {
         self.outcomes(window).into_iter().filter_map(share).collect()
     }
 
+    /// A fault in words, with the names of its nodes.
+    pub fn named(&self, fault: &Fault) -> String {
+        self.label(fault).unwrap_or_else(|| fault.to_string())
+    }
+
     /// What a fault is called: by the names of nodes.
     fn label(&self, fault: &Fault) -> Option<String> {
         let name = |node: &NodeId| &self.names[node];

@@ -163,6 +163,11 @@ impl Nemesis {
         self.kinds.iter().map(|aimed| aimed.kind.fault()).collect()
     }
 
+    /// The names of what it is aimed at.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().filter_map(|aimed| aimed.target.as_deref())
+    }
+
     pub(crate) fn end(&self) -> Duration {
         self.until
     }

@@ -23,11 +23,10 @@
 //! let replicas = [0, 1, 2].map(NodeId::new);
 //! let faults = prop_oneof![crashes(replicas), partitions(replicas)];
 //! proptest!(ProptestConfig::with_cases(10), |(plan in fault_plans(faults, seconds(5), 0..=4))| {
-//!     netsplit::check(cluster)
-//!         .seeds(0..1)
-//!         .plan(&plan)
-//!         .always("all three are there", |world| world.ids().count() == 3)
-//!         .run();
+//!     let check = netsplit::check(cluster).seeds(0..1).plan(&plan);
+//!     let report = check.always("all three are there", |world| world.ids().count() == 3).report();
+//!     // A `run` would print every plan that fails on the way to the smallest.
+//!     prop_assert!(report.violation.is_none(), "{}", report.violation.unwrap());
 //! });
 //! ```
 //!

@@ -210,6 +210,25 @@ fn what_is_lost_is_asked_for_again() {
     assert!((10..=30).contains(&answered), "{answered}");
 }
 
+/// It would use its numbers again.
+#[test]
+fn a_client_that_crashes_invokes_nothing_more() {
+    let mut sim = Abd.simulation(&AbdParameters::default(), &Setup::default(), 1).expect("the defaults");
+    let (metrics, staleness) = (sim.observe(Metrics::default()), sim.observe(Staleness::default()));
+    let client = sim.world().role("client").next().expect("there are clients");
+    sim.run_for(seconds(1));
+    let by = |sim: &Simulation<Message>| {
+        sim.observer(metrics).operations().iter().filter(|operation| operation.client == client).count()
+    };
+    let before = by(&sim);
+    sim.crash(client);
+    sim.run_for(seconds(1));
+    sim.restart(client);
+    sim.run_for(seconds(1));
+    assert_eq!((before > 0, by(&sim)), (true, before));
+    assert_eq!(sim.observer(staleness).stale_share(), Some(0.0));
+}
+
 // ---- Three stores, one partition ----
 
 /// The same clients, workload and faults for any store.

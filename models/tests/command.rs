@@ -201,10 +201,10 @@ fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
     );
     assert!(said.contains("Prepare"), "{said}");
     assert!(
-        said.contains("  replay  netsplit run models/scenarios/paxos_duel.toml --seed 1 --set '"),
+        said.contains("/netsplit run models/scenarios/paxos_duel.toml --seed 1 --set '"),
         "{said}"
     );
-    assert!(said.contains("  replay  netsplit replay "), "{said}");
+    assert!(said.contains("/netsplit replay "), "{said}");
 }
 
 /// A scenario, as text, and what is said about it: where, and what was expected.
@@ -226,7 +226,7 @@ const BAD: [(&str, &str, &str); 19] = [
         ":4:",
         "expected one of `uniform`, `exponential`",
     ),
-    ("model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = \"many\"", ":4:", "expected usize"),
+    ("model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = \"many\"", ":4:", "expected a whole number"),
     (
         "model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptor = 3",
         ":4:",
@@ -351,12 +351,32 @@ fn a_bad_setting_names_the_flag() {
         ("deadline=0ms", "deadline is zero: expected a span of time"),
         ("deadline=5", "5 has no unit"),
         ("network..x=1", "is not a key"),
+        ("network=5", "`network` is a section: expected a key in it"),
+        ("faults=[]", "--set no_faults=true leaves out all faults"),
+        ("participants=x", "expected a whole number, 0 or more"),
+        (
+            "network.delay={ uniform = [\"1ms\", \"2ms\", \"3ms\"] }",
+            "uniform: 3 bounds: expected the lowest and",
+        ),
     ] {
         let output = netsplit(&["run", BLOCKING, "--set", setting]);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{setting}");
         assert!(said.contains(expected), "expected {expected} in\n{said}");
     }
+}
+
+#[test]
+fn a_parameter_in_a_table_is_set_by_its_name_and_faults_can_be_left_out() {
+    let partition = "models/scenarios/store_partition.toml";
+    let run = |settings: &[&str]| {
+        let mut arguments = vec!["run", partition, "--set", "duration=41s"];
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        text_of_both(&netsplit(&arguments))
+    };
+    assert!(run(&[]).contains("faults       partition"));
+    let without = run(&["no_faults=true", "client.operations=1"]);
+    assert!(!without.contains("faults ") && without.contains("5 ok, 0 failed"), "{without}");
 }
 
 #[test]

@@ -186,10 +186,11 @@ replica = "7ms"
 }
 
 /// Entries, the line that is named, and what was expected.
-const BAD: [(&str, &str, &str); 19] = [
+const BAD: [(&str, &str, &str); 20] = [
+    ("partition = [[\"replica-0\"], [\"replica-1\"], [\"replica-2\"]]", ":5:", "3 sides: expected two"),
     ("clock = { node = \"replica-0\" }", ":5:", "expected a `jump`, a `drift`, or both"),
     ("clock = { node = \"replica-0\", jump = \"2\" }", ":5:", "`2` is not an offset: expected a span"),
-    ("clock = { node = \"replica-0\", jump = 2 }", ":5:", "expected a string"),
+    ("clock = { node = \"replica-0\", jump = 2 }", ":5:", "expected text in quotes"),
     ("clock = { node = \"replica-9\", jump = \"2s\" }", ":5:", "there is no node `replica-9`: the nodes are"),
     (
         "clock = { node = \"replica-0\", drift = -1_000_000 }",

@@ -105,11 +105,11 @@ fn a_sweep_names_the_lowest_failing_seed_and_its_file_reproduces_it() {
     assert!(all.contains("violated  eventually: a value is chosen"), "{all}");
     assert!(all.contains("in 4 of 4 seeds; the lowest is 4 (at no moment"), "{all}");
     assert!(all.contains("holds     always: at most one value is chosen"), "{all}");
-    let line = "replay  netsplit run duel.toml --seed 4 --set stagger=9ms";
+    let line = "/netsplit run duel.toml --seed 4 --set stagger=9ms";
     assert!(all.contains(line), "{all}");
 
     let [name] = &files(&folder.join("netsplit-failures"))[..] else { panic!("one failure is saved\n{all}") };
-    assert!(all.contains(&format!("replay  netsplit replay netsplit-failures/{name}")), "{all}");
+    assert!(all.contains(&format!("/netsplit replay netsplit-failures/{name}")), "{all}");
     // The file is enough, without the scenario and its matrix.
     fs::rename(folder.join("netsplit-failures").join(name), folder.join("kept.json")).expect("the file");
     fs::remove_file(folder.join("duel.toml")).expect("the scenario");

@@ -37,6 +37,8 @@ pub(super) struct Finished {
     pub(super) end: Time,
     pub(super) staleness: Staleness,
     pub(super) impact: Impact,
+    /// How many writes were not synced when the run ended.
+    pub(super) unsynced: usize,
     /// The faults, written and drawn.
     pub(super) plan: FaultPlan,
     pub(super) checks: Vec<Checked>,
@@ -144,7 +146,8 @@ impl Run<'_> {
         let inert: Vec<String> = inert.map(|entry| entry.label).collect();
         let (metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
         let end = sim.now();
-        Ok(Finished { digest, metrics, end, staleness, impact, plan, checks, inert, story })
+        let unsynced = sim.world().ids().map(|node| sim.world().storage(node).unsynced()).sum();
+        Ok(Finished { digest, metrics, end, staleness, impact, unsynced, plan, checks, inert, story })
     }
 }
 
@@ -173,7 +176,7 @@ impl Finished {
 
 const NO_PANIC: &str = "nothing panics";
 
-fn word(when: When) -> &'static str {
+pub(super) fn word(when: When) -> &'static str {
     match when {
         When::Always => "always",
         When::EventuallyAfterHeal => "eventually",

@@ -8,7 +8,7 @@ use super::execution::{Checked, Finished, Run};
 use super::models::Models;
 use super::output::{Folder, PartialFile};
 use super::scenario::{Matrix, Scenario, read_text};
-use super::{Ended, say};
+use super::{Ended, program, say};
 use crate::fault::FaultPlan;
 use crate::time::format_span;
 use anyhow::{Context, Result, anyhow, bail};
@@ -207,7 +207,13 @@ pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
 /// The line that runs a seed of a scenario again.
 pub(super) fn run_line(scenario: &Path, seed: u64, settings: &[String]) -> String {
     let settings: String = settings.iter().map(|setting| format!(" --set {}", quoted(setting))).collect();
-    format!("netsplit run {} --seed {seed}{settings}", quoted(&scenario.display().to_string()))
+    let (program, scenario) = (program(), quoted(&scenario.display().to_string()));
+    format!("{program} run {scenario} --seed {seed}{settings}")
+}
+
+/// The line that replays a failure file.
+pub(super) fn replay_line(file: &str) -> String {
+    format!("{} replay {}", program(), quoted(file))
 }
 
 /// As a word for a shell.

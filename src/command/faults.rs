@@ -160,7 +160,11 @@ pub(super) fn find_target<M>(
     let found = targets.iter().find(|(known, _)| *known == name).map(|(_, find)| *find);
     found.ok_or_else(|| {
         let known: Vec<String> = targets.iter().map(|(name, _)| format!("@{name}")).collect();
-        let known = if known.is_empty() { "the model has none".to_string() } else { known.join(", ") };
-        format!("there is no target `@{name}`: expected one of the model's: {known}")
+        match known.is_empty() {
+            true => format!("there is no target `@{name}`: this model has no targets"),
+            false => {
+                format!("there is no target `@{name}`: expected one of the model's: {}", known.join(", "))
+            }
+        }
     })
 }

@@ -27,8 +27,12 @@ pub(super) fn list(models: &Models, asked: Option<&Path>) -> Result<()> {
                 _ => say(&format!("      {name:<22} {default}\n      {:<35} {help}", "")),
             }
         }
+        say(&format!("      nodes    {}", model.nodes().join(", ")));
         for target in model.targets() {
-            say(&format!("      {:<35} a fault can be aimed at it", format!("@{target}")));
+            say(&format!("      target   @{target}: a fault can be aimed at it"));
+        }
+        for (name, when) in model.properties() {
+            say(&format!("      check    {when}: {name}"));
         }
     }
     let mut files: Vec<PathBuf> = entries;

@@ -1,8 +1,9 @@
 //! The models that the command knows, with their types erased.
 
-use super::execution::{Finished, Run, checks_of};
+use super::execution::{Finished, Run, checks_of, word};
 use super::scenario::Scenario;
-use crate::model::Model;
+use crate::model::{Model, Setup};
+use crate::simulation::Simulation;
 use anyhow::Result;
 
 /// Models for the command: `Models::default().with(Paxos).with(TwoPhaseCommit)`.
@@ -23,6 +24,10 @@ pub(super) trait AnyModel: Send + Sync {
     fn parameters(&self) -> Vec<Parameter>;
     /// What faults can be aimed at.
     fn targets(&self) -> Vec<&'static str>;
+    /// The names of its nodes, with its default parameters.
+    fn nodes(&self) -> Vec<String>;
+    /// What is checked of it, by name and when it must hold.
+    fn properties(&self) -> Vec<(String, &'static str)>;
     /// Whether the scenario can be run: its checks, by name and when they must hold.
     fn checks(&self, scenario: &Scenario, seed: u64) -> Result<Vec<(String, &'static str)>>;
     fn run(&self, scenario: &Scenario, run: &Run) -> Result<Finished>;
@@ -92,6 +97,19 @@ impl<M: Model> AnyModel for M {
         let helps = self.help().iter().map(|(_, help)| *help);
         let parameter = |((name, default), help)| Parameter { name, default, help };
         defaults(self).into_iter().zip(helps).map(parameter).collect()
+    }
+
+    fn nodes(&self) -> Vec<String> {
+        let sim = self.simulation(&M::Parameters::default(), &Setup::default(), 0);
+        let names = |sim: Simulation<M::Message>| {
+            let world = sim.world();
+            world.ids().map(|id| world.name(id).to_string()).collect()
+        };
+        sim.map(names).unwrap_or_default()
+    }
+
+    fn properties(&self) -> Vec<(String, &'static str)> {
+        Model::properties(self).into_iter().map(|property| (property.name, word(property.when))).collect()
     }
 
     fn targets(&self) -> Vec<&'static str> {

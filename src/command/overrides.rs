@@ -57,18 +57,30 @@ impl Text {
         find(DeTable::parse(&self.text).ok()?.get_ref(), path)
     }
 
-    /// Applies `key=value`. A key without a dot is one of `top` or else a parameter of the model.
+    /// Applies `key=value`. A key whose first part is none of `top` is a parameter of the model.
     pub(super) fn set(&mut self, setting: &Setting, top: &[&str]) -> Result<()> {
         let flag = format!("{} {}", setting.flag, setting.text);
         let Some((key, value)) = setting.text.split_once('=') else {
             bail!("{flag}: expected key=value, such as replicas=5 or network.loss_probability=0.01");
         };
         let value = literal(value.trim());
-        let path: Vec<&str> = match key.trim() {
-            key if key.contains('.') => key.split('.').collect(),
-            key if top.contains(&key) => vec![key],
-            key => vec!["parameters", key],
-        };
+        let mut path: Vec<&str> = key.trim().split('.').collect();
+        if !top.contains(&path[0]) {
+            path.insert(0, "parameters");
+        }
+        const SECTIONS: [&str; 6] = ["parameters", "network", "topology", "storage", "processing", "nemesis"];
+        match path[..] {
+            ["faults" | "links", ..] => {
+                bail!(
+                    "{flag}: `{}` stands in the file only; --set no_faults=true leaves out all faults",
+                    path[0]
+                );
+            }
+            [section] if SECTIONS.contains(&section) => {
+                bail!("{flag}: `{section}` is a section: expected a key in it, such as network.delay=5ms");
+            }
+            _ => {}
+        }
         let well_formed = |part: &&str| {
             !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         };
@@ -156,7 +168,7 @@ mod tests {
         let mut text = Text::new(FILE.to_string());
         for setting in settings {
             let set = Setting { flag: "--set", text: setting.to_string() };
-            text.set(&set, &["duration", "model"]).expect(setting);
+            text.set(&set, &["duration", "model", "network", "storage"]).expect(setting);
         }
         text
     }
@@ -178,8 +190,9 @@ mod tests {
 
     #[test]
     fn a_missing_key_or_section_is_added() {
-        let text = after(&["clients=2", "storage.sync_latency=0ms", "model=other"]);
+        let text = after(&["clients=2", "client.timeout=1s", "storage.sync_latency=0ms", "model=other"]);
         assert!(text.text.contains("[parameters]\nclients = 2\nreplicas = 3\n"), "{}", text.text);
+        assert!(text.text.contains("[parameters.client]\ntimeout = \"1s\"\n"), "{}", text.text);
         assert!(text.text.contains("[storage]\nsync_latency = \"0ms\"\n"));
         assert_eq!(place_of(&text, "clients"), "--set clients=2");
         assert_eq!(place_of(&text, "loss_probability"), "f.toml:9");

@@ -1,7 +1,7 @@
 //! `netsplit run`: one scenario, one seed.
 
 use super::execution::{Finished, Run};
-use super::failure::{FailureFile, quoted, run_line};
+use super::failure::{FailureFile, replay_line, run_line};
 use super::figures;
 use super::models::Models;
 use super::output::Folder;
@@ -105,7 +105,7 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
             say(&format!("\n  replay  {}", run_line(&options.scenario, seed, &options.set)));
         }
         if let Some(path) = &saved {
-            say(&format!("  replay  netsplit replay {}", quoted(path)));
+            say(&format!("  replay  {}", replay_line(path)));
         }
         if !written.is_empty() {
             say("");
@@ -182,6 +182,7 @@ fn summary_json(scenario: &Scenario, seed: u64, finished: &Finished) -> serde_js
             },
             "syncs": metrics.syncs(),
             "synced_writes": metrics.synced_writes(),
+            "unsynced_writes": finished.unsynced,
             "gauges": gauges,
         },
     })
@@ -249,7 +250,12 @@ fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished) {
         metrics.sent_by_kind().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     let (sent, dropped) = (metrics.sent(), metrics.dropped());
     say(&format!("  messages     {sent} between nodes ({}); {dropped} dropped", kinds.join(", ")));
-    say(&format!("  storage      {} syncs of {} writes", metrics.syncs(), metrics.synced_writes()));
+    let unsynced = match finished.unsynced {
+        0 => String::new(),
+        writes => format!("; {writes} writes not synced at the end"),
+    };
+    let (syncs, writes) = (metrics.syncs(), metrics.synced_writes());
+    say(&format!("  storage      {syncs} syncs of {writes} writes{unsynced}"));
     for (at, (name, level)) in levels(finished).enumerate() {
         let head = if at == 0 { "gauges" } else { "" };
         let (mean, above_zero) = (three_digits(level.mean), rounded(level.above_zero));
@@ -266,7 +272,8 @@ fn print_summary(scenario: &Scenario, seed: u64, finished: &Finished) {
     let inert = finished.impact.applied().iter().filter(|applied| !applied.touched);
     for (at, applied) in inert.enumerate() {
         let head = if at == 0 { "inert" } else { "" };
-        say(&format!("  {head:<12} {} at {} touched nothing", applied.fault, applied.at));
+        let fault = metrics.named(&applied.fault);
+        say(&format!("  {head:<12} {fault} at {} touched nothing", applied.at));
     }
     say("");
     for check in &finished.checks {

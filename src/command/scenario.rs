@@ -78,14 +78,34 @@ pub(super) struct Content {
     topology: Option<TopologyEntry>,
     #[serde(default)]
     storage: StorageEntry,
+    /// Leaves out all faults, written and drawn.
+    #[serde(default)]
+    no_faults: bool,
     #[serde(default)]
     pub(super) faults: Vec<Spanned<FaultEntry>>,
     pub(super) nemesis: Option<Spanned<NemesisEntry>>,
 }
 
-/// The keys that `--set` takes for the scenario's own rather than the model's.
-const TOP: [&str; 8] =
-    ["model", "description", "seed", "duration", "checks", "plots", "availability_window", "deadline"];
+/// What a scenario has at its top: any other key of `--set` is a parameter of the model.
+pub(super) const TOP: [&str; 17] = [
+    "model",
+    "description",
+    "seed",
+    "duration",
+    "checks",
+    "plots",
+    "availability_window",
+    "deadline",
+    "no_faults",
+    "parameters",
+    "network",
+    "links",
+    "topology",
+    "storage",
+    "processing",
+    "faults",
+    "nemesis",
+];
 
 fn one() -> u64 {
     1
@@ -173,7 +193,10 @@ impl Scenario {
         for setting in settings {
             text.set(setting, &TOP)?;
         }
-        let content: Content = parse(&text, &file)?;
+        let mut content: Content = parse(&text, &file)?;
+        if content.no_faults {
+            (content.faults, content.nemesis) = (Vec::new(), None);
+        }
         let mut scenario =
             Scenario { file, name, content, setup: Setup::default(), matrix: None, inputs: Vec::new(), text };
         if let Some(entry) = &scenario.content.topology {
@@ -312,6 +335,22 @@ pub(super) fn read_text(path: &Path, what: &str) -> Result<String> {
 fn parse<T: DeserializeOwned>(text: &Text, file: &str) -> Result<T> {
     toml::from_str(&text.text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        anyhow!("{}: {}", text.place(file, at), error.message())
+        anyhow!("{}: {}", text.place(file, at), in_plain_words(error.message()))
     })
+}
+
+/// An error of the parser without the words of the language that it is written in.
+fn in_plain_words(message: &str) -> String {
+    const WORDS: [(&str, &str); 9] = [
+        ("expected a string", "expected text in quotes, such as \"12s\" if it is a span of time"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected u32", "expected a whole number, 0 or more"),
+        ("expected i64", "expected a whole number"),
+        ("expected i32", "expected a whole number"),
+        ("expected f64", "expected a number"),
+        ("string values must be quoted, expected literal string", "expected a value; text stands in quotes"),
+        ("invalid type: sequence", "invalid type: list"),
+    ];
+    WORDS.iter().fold(message.to_string(), |text, (word, plain)| text.replace(word, plain))
 }

@@ -251,6 +251,11 @@ fn vary(text: &str) -> Result<Key, String> {
     if key.trim().is_empty() || values.iter().any(String::is_empty) {
         return Err(format!("a key or a value is empty: {EXPECTED}"));
     }
+    if let Some((_, twice)) =
+        values.iter().enumerate().find(|(place, value)| values[..*place].contains(value))
+    {
+        return Err(format!("`{twice}` is there twice: expected different values"));
+    }
     Ok(Key { name: key.trim().to_string(), values })
 }
 
@@ -264,7 +269,7 @@ mod tests {
         assert_eq!(values("replicas=3, 5,7"), ["3", "5", "7"]);
         let kinds = values(r#"nemesis.kinds=["crashes"],["crashes","pauses"]"#);
         assert_eq!(kinds, [r#"["crashes"]"#, r#"["crashes","pauses"]"#]);
-        for text in ["replicas", "=3", "replicas=", "replicas=3,,5"] {
+        for text in ["replicas", "=3", "replicas=", "replicas=3,,5", "replicas=3,3"] {
             assert!(vary(text).is_err(), "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! What `netsplit sweep` prints and writes.
 
-use super::failure::{quoted, run_line};
+use super::failure::{self, run_line};
 use super::run::{RANKS, rounded};
 use super::say;
 use super::sweep::{Failure, Options, Row};
@@ -313,7 +313,7 @@ fn print_checks(options: &Options, row: &Row<'_>, all: bool) {
                 ));
                 lines.push(format!("            replay  {}", replay_line(options, row, failure)));
                 if let Some(file) = &failure.file {
-                    lines.push(format!("            replay  netsplit replay {}", quoted(file)));
+                    lines.push(format!("            replay  {}", failure::replay_line(file)));
                 }
             }
             None if *when == "reachable" && *reached == 0 && whole => {

@@ -28,6 +28,7 @@ pub(super) struct FaultEntry {
     pause: Option<Names>,
     resume: Option<Names>,
     isolate: Option<Names>,
+    #[serde(default, deserialize_with = "two_sides")]
     partition: Option<[Names; 2]>,
     clock: Option<ClockEntry>,
     set_clock: Option<Names>,
@@ -62,6 +63,7 @@ struct ClockEntry {
 #[serde(deny_unknown_fields)]
 struct SlowEntry {
     node: Option<Names>,
+    #[serde(default, deserialize_with = "two_sides")]
     between: Option<[Names; 2]>,
     by: Spanned<String>,
 }
@@ -93,6 +95,20 @@ impl<'de> Deserialize<'de> for NameList {
         }
         deserializer.deserialize_any(NameVisitor)
     }
+}
+
+/// Two of them; an array would leave out what is too much.
+fn two_sides<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<[Names; 2]>, D::Error> {
+    let sides = Vec::<Names>::deserialize(deserializer)?;
+    let two = <[Names; 2]>::try_from(sides);
+    two.map(Some).map_err(|sides| {
+        de::Error::custom(format!(
+            "{} sides: expected two; further cuts are faults of their own",
+            sides.len()
+        ))
+    })
 }
 
 impl FaultEntry {

@@ -92,8 +92,12 @@ impl<'de> Visitor<'de> for DistributionVisitor {
         };
         let distribution = match kind.as_str() {
             "uniform" => {
-                let [low, high] = map.next_value::<[String; 2]>()?;
-                let (low, high) = (span(&low)?, span(&high)?);
+                let bounds = map.next_value::<Vec<String>>()?;
+                let [low, high] = &bounds[..] else {
+                    let expected = "expected the lowest and the highest span";
+                    return Err(de::Error::custom(format!("uniform: {} bounds: {expected}", bounds.len())));
+                };
+                let (low, high) = (span(low)?, span(high)?);
                 if low > high {
                     return Err(de::Error::custom("uniform: the lower bound comes first"));
                 }

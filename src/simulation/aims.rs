@@ -16,6 +16,9 @@ pub type Target<M> = fn(&World<M>) -> Option<NodeId>;
 /// What an aimed fault resolves to.
 type Resolve<M> = Box<dyn FnOnce(&World<M>) -> Vec<Fault>>;
 
+/// What looks for the moment of a fault.
+type Find<M> = Box<dyn FnMut(&World<M>) -> Vec<Fault>>;
+
 /// An aimed fault, before and after it has happened.
 pub(super) struct Aim<M> {
     at: Time,
@@ -28,7 +31,7 @@ pub(super) struct Aim<M> {
 /// Faults that wait for their moment.
 pub(super) struct Awaited<M> {
     lasting: Option<Duration>,
-    find: Box<dyn FnMut(&World<M>) -> Vec<Fault>>,
+    find: Find<M>,
 }
 
 impl<M: Value> Simulation<M> {
