@@ -125,10 +125,6 @@ impl Clock {
         self.after_since((elapsed * MILLION + self.rate() - 1) / self.rate())
     }
 
-    pub(crate) fn is_true(self) -> bool {
-        !self.drifts() && self.offset == Offset::default()
-    }
-
     pub(crate) fn drifts(self) -> bool {
         self.drift != 0
     }
@@ -143,9 +139,12 @@ impl Clock {
     }
 
     /// From `now` on it drifts by this. The wall clock goes on from where it is; the monotonic clock, which
-    /// nobody reads but timers, begins anew at the true time.
+    /// nobody reads but timers, begins anew at the true time; if it drifts by this already, nothing changes.
     #[must_use]
     pub(crate) fn drifting(self, parts_per_million: i32, now: Time) -> Clock {
+        if self.drift == parts_per_million {
+            return self;
+        }
         let ahead = nanoseconds(self.monotonic(now)) - nanoseconds(now);
         let ahead = ahead.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
         Clock { drift: parts_per_million, since: now, offset: self.offset.plus(ahead) }
@@ -213,7 +212,8 @@ mod tests {
         assert_eq!([at(2), at(4)].map(|now| fast.wall(now)), [at(2), at(5)]);
         let steady = fast.drifting(0, at(4));
         assert_eq!([at(4), at(6)].map(|now| steady.wall(now)), [at(5), at(7)]);
-        assert!(!steady.is_true() && steady.jumped(Offset::behind(seconds(1))).is_true());
+        assert_eq!(steady.jumped(Offset::behind(seconds(1))).wall(at(6)), at(6));
+        assert_eq!(fast.drifting(500_000, at(3)), fast, "it drifts by this already");
     }
 
     proptest! {

@@ -202,6 +202,12 @@ impl Metrics {
         self.outcomes_of(&self.operations)
     }
 
+    /// Says that the run went on to `end`, perhaps long after its last record: what was open by then and had a
+    /// deadline before it is late.
+    pub fn ended(&mut self, end: Time) {
+        self.last = self.last.max(end);
+    }
+
     /// What became of operations, by the window of time in which they were invoked. A window without
     /// operations is left out.
     ///

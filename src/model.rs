@@ -44,6 +44,11 @@ pub trait Model: Send + Sync + 'static {
     /// What must hold of it, whatever the network does.
     fn properties(&self) -> Vec<Property<'static, Self::Message>>;
 
+    /// Whether no read of a key may be [stale](crate::staleness), which the command then checks of every run.
+    fn reads_are_fresh(&self) -> bool {
+        false
+    }
+
     /// What faults can be aimed at, by the name that a user types after an `@`: such as `leader`, the node that
     /// leads at that time, if one does.
     fn targets(&self) -> Vec<(&'static str, Target<Self::Message>)> {

@@ -43,10 +43,10 @@ pub(crate) enum Event<M> {
     Restart(NodeId),
     Pause(NodeId),
     Resume(NodeId),
-    /// A node's clocks go on in this way.
+    /// A node's clocks go on in this way, or are set right.
     Clock {
         node: NodeId,
-        clock: Clock,
+        clock: Option<Clock>,
     },
     Partition(Links),
     Slow(Links, Duration),
@@ -113,7 +113,7 @@ pub struct World<M> {
     ignores_syncs: bool,
     partitions: Vec<Links>,
     slow: Vec<(Links, Duration)>,
-    /// Those that are wrong. Where there is no time, none is.
+    /// Those that were changed and not set right. Where there is no time, none is.
     clocks: BTreeMap<NodeId, Clock>,
 }
 
@@ -287,7 +287,7 @@ impl<M: Value> World<M> {
         self.clocks.get(&node).copied().unwrap_or_default()
     }
 
-    /// The nodes whose clocks are wrong.
+    /// The nodes whose clocks have been changed and not set right, which by chance may show the time.
     pub(crate) fn wrong_clocks(&self) -> impl Iterator<Item = NodeId> {
         self.clocks.keys().copied()
     }
@@ -354,11 +354,11 @@ impl<M: Value> World<M> {
             }
             Event::Pause(id) => self.nodes[id.index()].paused = true,
             Event::Resume(id) => self.nodes[id.index()].paused = false,
-            Event::Clock { node, clock } if clock.is_true() => {
-                self.clocks.remove(&node);
-            }
-            Event::Clock { node, clock } => {
+            Event::Clock { node, clock: Some(clock) } => {
                 self.clocks.insert(node, clock);
+            }
+            Event::Clock { node, clock: None } => {
+                self.clocks.remove(&node);
             }
             Event::Partition(links) => self.partitions.push(links),
             Event::Slow(links, by) => self.slow.push((links, by)),

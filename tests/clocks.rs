@@ -317,3 +317,36 @@ fn a_run_with_wrong_clocks_belongs_to_its_seed_and_is_pinned() {
     assert_ne!(digest(1, true), digest(2, true));
     assert_eq!(digest(1, true), "842b4f4893bf7383f13f509c9ed54272");
 }
+
+/// Seconds by its own clock, which runs at twice the rate from 0 s to 3 s: six, and then four more.
+#[test]
+fn a_drift_that_is_there_already_changes_no_timer() {
+    let Stage { mut sim, node, client, .. } = stage();
+    sim.drift_clock(node, 1_000_000);
+    sim.send(client, node, Message::Wake(seconds(10)));
+    sim.run_for(seconds(2));
+    sim.drift_clock(node, 1_000_000);
+    sim.run_for(seconds(1));
+    sim.set_clock(node);
+    sim.run();
+    assert_eq!((sim.now() - Time::ZERO, sim[node].fired.len()), (seconds(7), 1));
+}
+
+#[test]
+fn jumps_that_cancel_are_in_force_until_the_clock_is_set() {
+    let Stage { mut sim, node, client, impact } = stage();
+    let metrics = sim.observe(Metrics::default());
+    sim.jump_clock(node, Offset::ahead(seconds(1)));
+    sim.jump_clock(node, Offset::behind(seconds(1)));
+    assert!(!sim.world().is_whole());
+    sim.run_for(seconds(1));
+    sim.set_clock(node);
+    let ends: Vec<Option<Time>> = sim.observer(metrics).bands().iter().map(|band| band.to).collect();
+    assert_eq!(ends, [Some(Time::ZERO + seconds(1)); 2]);
+    // What is over is not touched by what comes later.
+    sim.jump_clock(node, Offset::ahead(seconds(5)));
+    sim.send(client, node, Message::Read);
+    sim.run();
+    let touched: Vec<bool> = sim.observer(impact).applied().iter().map(|applied| applied.touched).collect();
+    assert_eq!(touched, [false, false, true]);
+}

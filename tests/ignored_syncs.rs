@@ -9,7 +9,7 @@ use netsplit::prelude::*;
 use netsplit_models::multi_paxos::{self, MultiPaxos};
 use netsplit_models::paxos::{self, Paxos};
 use netsplit_models::queue::{self, Queue};
-use netsplit_models::store::{Abd, AbdParameters};
+use netsplit_models::store::{Abd, AbdParameters, Dynamo, DynamoParameters};
 use netsplit_models::two_phase_commit::{self, TwoPhaseCommit};
 
 /// A sweep with many crashes, on disks that keep their word and on those that do not.
@@ -68,4 +68,11 @@ fn the_queue_loses_what_it_has_confirmed() {
 fn the_consistent_store_loses_what_it_has_acknowledged() {
     let property = "a majority has what a client was told is written";
     owes_it_to_its_syncs(&Abd, &AbdParameters::default(), property);
+}
+
+#[test]
+fn the_available_store_loses_what_it_has_acknowledged() {
+    let quorums = DynamoParameters { read_quorum: 2, write_quorum: 2, ..DynamoParameters::default() };
+    let property = "W replicas have what a client was told is written";
+    owes_it_to_its_syncs(&Dynamo, &quorums, property);
 }

@@ -46,7 +46,8 @@ fn source(module: &str) -> String {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = vec![src.join(module).with_extension("rs")];
     if let Ok(folder) = fs::read_dir(src.join(module)) {
-        files.extend(folder.map(|entry| entry.expect("a readable folder").path()));
+        let paths = folder.map(|entry| entry.expect("a readable folder").path());
+        files.extend(paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs")));
     }
     let read = |path| fs::read_to_string(path).expect("a readable file");
     files

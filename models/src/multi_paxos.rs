@@ -253,6 +253,10 @@ impl Model for MultiPaxos {
         Ok(sim)
     }
 
+    fn reads_are_fresh(&self) -> bool {
+        true
+    }
+
     fn properties(&self) -> Vec<Property<'static, Message>> {
         vec![
             Property::always("no two replicas choose different commands for one slot", agree),

@@ -140,14 +140,13 @@ fn validate(replicas: usize, resend_interval: Duration, client: &ClientOptions) 
 /// It is asked after every event, so it looks at what is new: at the key that each coordinator has told somebody
 /// of last, and at all keys if a replica has just restarted.
 fn are_stored(world: &World<Message>, told: fn(&Replica) -> &BTreeMap<u64, Numbered>) -> bool {
-    let has = |node: Option<&Replica>, key, value| {
-        node.is_none_or(|replica| replica.is_member() && replica.stored(key) >= Some(value))
-    };
-    let nodes = || world.nodes_of::<Replica>().map(|node| world.get(node));
+    let has =
+        |node: Option<&Replica>, key, value| node.is_none_or(|replica| replica.stored(key) >= Some(value));
     let everything = world.each::<Replica>().any(Replica::has_just_restarted);
     world.each::<Replica>().all(|coordinator| {
         let is_stored = |key, value| {
-            nodes().filter(|&node| has(node, key, value)).count() >= coordinator.options().write_quorum
+            let replicas = coordinator.replicas().iter().map(|&node| world.get(node));
+            replicas.filter(|&node| has(node, key, value)).count() >= coordinator.options().write_quorum
         };
         let told = told(coordinator);
         match coordinator.last_told() {

@@ -200,10 +200,7 @@ fn a_violated_check_is_said_with_a_story_and_exit_status_one() {
         "{said}"
     );
     assert!(said.contains("Prepare"), "{said}");
-    assert!(
-        said.contains("/netsplit run models/scenarios/paxos_duel.toml --seed 1 --set '"),
-        "{said}"
-    );
+    assert!(said.contains("/netsplit run models/scenarios/paxos_duel.toml --seed 1 --set '"), "{said}");
     assert!(said.contains("/netsplit replay "), "{said}");
 }
 
@@ -226,7 +223,11 @@ const BAD: [(&str, &str, &str); 19] = [
         ":4:",
         "expected one of `uniform`, `exponential`",
     ),
-    ("model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = \"many\"", ":4:", "expected a whole number"),
+    (
+        "model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptors = \"many\"",
+        ":4:",
+        "expected a whole number",
+    ),
     (
         "model = \"paxos\"\nduration = \"5s\"\n[parameters]\nacceptor = 3",
         ":4:",
@@ -377,6 +378,36 @@ fn a_parameter_in_a_table_is_set_by_its_name_and_faults_can_be_left_out() {
     assert!(run(&[]).contains("faults       partition"));
     let without = run(&["no_faults=true", "client.operations=1"]);
     assert!(!without.contains("faults ") && without.contains("5 ok, 0 failed"), "{without}");
+}
+
+/// All replicas crash, and their disks have kept nothing.
+#[test]
+fn a_stale_read_violates_a_store_that_promises_fresh_ones() {
+    let folder = folder("stale");
+    let scenario = "model = \"abd\"\nduration = \"6s\"\n[storage]\nignore_syncs = true\n\
+                    [[faults]]\nat = \"2s\"\nfor = \"1s\"\ncrash = \"replica\"\n";
+    fs::write(folder.join("forgets.toml"), scenario).expect("a file");
+    let run = |settings: &[&str]| {
+        let file = folder.join("forgets.toml").to_string_lossy().into_owned();
+        let out = folder.join("out").to_string_lossy().into_owned();
+        text_of_both(&netsplit(&[&["run", &file, "--out", &out], settings].concat()))
+    };
+    let forgets = run(&[]);
+    assert!(forgets.contains("violated  always: no read is stale (at 3."), "{forgets}");
+    assert!(run(&["--set", "storage.ignore_syncs=false"]).contains("holds     always: no read is stale"));
+    let only = run(&["--set", "checks=[\"clients are served\"]"]);
+    assert!(!only.contains("stale (at"), "{only}");
+}
+
+#[test]
+fn an_operation_that_hangs_until_the_end_is_late() {
+    let folder = folder("hangs");
+    let scenario = "model = \"abd\"\nduration = \"30s\"\ndeadline = \"1s\"\n[parameters.client]\n\
+                    timeout = \"60s\"\n[[faults]]\nat = \"5s\"\ncrash = \"replica\"\n";
+    fs::write(folder.join("hangs.toml"), scenario).expect("a file");
+    let output = netsplit(&["run", &folder.join("hangs.toml").to_string_lossy(), "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(json["metrics"]["availability"]["late"], 3, "{}", json["metrics"]);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::model::Model;
 use crate::process::Value;
 use crate::property::{Property, When};
 use crate::simulation::Simulation;
-use crate::staleness::Staleness;
-use crate::time::Time;
+use crate::staleness::{Read, Staleness};
+use crate::time::{Time, format_span};
 use crate::world::World;
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -80,12 +80,14 @@ impl Checked {
 struct Prepared<M: Value> {
     sim: Simulation<M>,
     properties: Vec<Property<'static, M>>,
+    /// Whether it is to be checked that no read is stale.
+    fresh_reads: bool,
     faults: Faults<M>,
 }
 
 fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
     let parameters: M::Parameters = scenario.parameters()?;
-    let properties = chosen(model.properties(), scenario)?;
+    let (properties, fresh_reads) = chosen(model, scenario)?;
     let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
         // A model names the parameter first: `replicas`, or `client.timeout`.
         let name = problem.split_whitespace().next().unwrap_or_default().trim_end_matches(':');
@@ -94,7 +96,7 @@ fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepar
     })?;
     scenario.check_roles(sim.world())?;
     let faults = scenario.faults(sim.world(), &model.targets(), seed)?;
-    Ok(Prepared { sim, properties, faults })
+    Ok(Prepared { sim, properties, fresh_reads, faults })
 }
 
 /// Whether `scenario` can be run with its model: the checks that it asks for, by name.
@@ -103,14 +105,20 @@ pub(super) fn checks_of<M: Model>(
     scenario: &Scenario,
     seed: u64,
 ) -> Result<Vec<(String, &'static str)>> {
-    let Prepared { properties, .. } = prepare(model, scenario, seed)?;
-    Ok(properties.iter().map(|property| (property.name.clone(), word(property.when))).collect())
+    let Prepared { properties, fresh_reads, .. } = prepare(model, scenario, seed)?;
+    Ok(names(&properties, fresh_reads))
+}
+
+/// Checks by name and when they must hold.
+pub(super) fn names<M>(properties: &[Property<'_, M>], fresh_reads: bool) -> Vec<(String, &'static str)> {
+    let of_world = properties.iter().map(|property| (property.name.clone(), word(property.when)));
+    of_world.chain(fresh_reads.then(|| (FRESH_READS.to_string(), word(When::Always)))).collect()
 }
 
 impl Run<'_> {
     /// Runs `scenario` with its model.
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
-        let Prepared { mut sim, properties, faults } = prepare(model, scenario, self.seed)?;
+        let Prepared { mut sim, properties, fresh_reads, faults } = prepare(model, scenario, self.seed)?;
         let mut plan = faults.plan();
         match self.plan {
             Some(given) => {
@@ -133,7 +141,7 @@ impl Run<'_> {
         if let Some(trace) = &self.trace {
             sim.observe(trace.clone());
         }
-        let (checks, story) = judge(&mut sim, &properties, end, last_fault);
+        let (mut checks, story) = judge(&mut sim, &properties, end, last_fault);
         let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
         let impact = sim.observer(impact).clone();
         // What aimed faults have hit is part of the plan that runs this again.
@@ -144,8 +152,12 @@ impl Run<'_> {
             judged && !faults.any(|planned| impact.touched(planned.at, &planned.fault))
         });
         let inert: Vec<String> = inert.map(|entry| entry.label).collect();
-        let (metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
+        let (mut metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
         let end = sim.now();
+        metrics.ended(end);
+        if fresh_reads {
+            checks.push(no_read_is_stale(&staleness, sim.world()));
+        }
         let unsynced = sim.world().ids().map(|node| sim.world().storage(node).unsynced()).sum();
         Ok(Finished { digest, metrics, end, staleness, impact, unsynced, plan, checks, inert, story })
     }
@@ -175,8 +187,22 @@ impl Finished {
 }
 
 const NO_PANIC: &str = "nothing panics";
+const FRESH_READS: &str = "no read is stale";
 
-pub(super) fn word(when: When) -> &'static str {
+/// Of a model that promises it.
+fn no_read_is_stale<M: Value>(staleness: &Staleness, world: &World<M>) -> Checked {
+    let (when, stale) = (word(When::Always), |read: &&Read| read.stale.is_some());
+    let Some(Read { client, key, responded, stale: Some(stale), .. }) = staleness.reads().iter().find(stale)
+    else {
+        let name = FRESH_READS.to_string();
+        return Checked { name, when, verdict: "holds", reason: None, at: None, reached: false };
+    };
+    let (client, age) = (world.name(*client), format_span(stale.age));
+    let reason = format!("at {responded} {client} read of key {key} what was overwritten {age} before");
+    Checked::violated(FRESH_READS, when, reason, *responded)
+}
+
+fn word(when: When) -> &'static str {
     match when {
         When::Always => "always",
         When::EventuallyAfterHeal => "eventually",
@@ -198,23 +224,24 @@ fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
     Ok(())
 }
 
-/// The properties that the scenario asks for; all of the model's unless it names some.
-fn chosen<M>(
-    properties: Vec<Property<'static, M>>,
-    scenario: &Scenario,
-) -> Result<Vec<Property<'static, M>>> {
-    let Some(names) = &scenario.content.checks else { return Ok(properties) };
-    for name in names {
-        if !properties.iter().any(|property| property.name == *name.get_ref()) {
-            let known: Vec<String> = properties.iter().map(|p| format!("\"{}\"", p.name)).collect();
+/// The properties that the scenario asks for, and whether no read may be stale; all of the model's unless it names
+/// some.
+fn chosen<M: Model>(model: &M, scenario: &Scenario) -> Result<(Vec<Property<'static, M::Message>>, bool)> {
+    let (properties, fresh_reads) = (model.properties(), model.reads_are_fresh());
+    let Some(asked) = &scenario.content.checks else { return Ok((properties, fresh_reads)) };
+    let known = names(&properties, fresh_reads);
+    for name in asked {
+        if !known.iter().any(|(known, _)| known == name.get_ref()) {
+            let known: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
             let expected = format!("expected one of {}", known.join(", "));
             return Err(
                 scenario.error(name.span(), format!("there is no check `{}`: {expected}", name.get_ref()))
             );
         }
     }
-    let asked = |property: &Property<'_, M>| names.iter().any(|name| *name.get_ref() == property.name);
-    Ok(properties.into_iter().filter(asked).collect())
+    let is_asked = |name: &str| asked.iter().any(|asked| asked.get_ref() == name);
+    let properties = properties.into_iter().filter(|property| is_asked(&property.name)).collect();
+    Ok((properties, fresh_reads && is_asked(FRESH_READS)))
 }
 
 /// Runs to the end, and judges. What must always hold is asked after each event; what must hold eventually,

@@ -1,6 +1,6 @@
 //! The models that the command knows, with their types erased.
 
-use super::execution::{Finished, Run, checks_of, word};
+use super::execution::{Finished, Run, checks_of, names};
 use super::scenario::Scenario;
 use crate::model::{Model, Setup};
 use crate::simulation::Simulation;
@@ -109,7 +109,7 @@ impl<M: Model> AnyModel for M {
     }
 
     fn properties(&self) -> Vec<(String, &'static str)> {
-        Model::properties(self).into_iter().map(|property| (property.name, word(property.when))).collect()
+        names(&Model::properties(self), self.reads_are_fresh())
     }
 
     fn targets(&self) -> Vec<&'static str> {

@@ -2,7 +2,7 @@
 
 use super::driver::{Delivery, Pending};
 use super::{Agenda, Simulation};
-use crate::clock::{Clock, Offset};
+use crate::clock::Offset;
 use crate::fault::{Fault, FaultPlan};
 use crate::links::Links;
 use crate::node::{NodeId, Nodes};
@@ -189,12 +189,13 @@ impl<M: Value> Simulation<M> {
             Fault::Heal => Event::Heal,
             Fault::HealPartition(links) => Event::HealPartition(links),
             Fault::HealSlowLinks { links, by } => Event::HealSlow(links, by),
-            Fault::JumpClock { node, by } => Event::Clock { node, clock: clock(node).jumped(by) },
+            Fault::JumpClock { node, by } => Event::Clock { node, clock: Some(clock(node).jumped(by)) },
             Fault::DriftClock { node, parts_per_million } => {
-                Event::Clock { node, clock: clock(node).drifting(parts_per_million, self.now) }
+                let clock = clock(node).drifting(parts_per_million, self.now);
+                Event::Clock { node, clock: Some(clock) }
             }
-            Fault::SetClock(node) if clock(node).is_true() => return,
-            Fault::SetClock(node) => Event::Clock { node, clock: Clock::default() },
+            Fault::SetClock(node) if !self.world.wrong_clocks().any(|wrong| wrong == node) => return,
+            Fault::SetClock(node) => Event::Clock { node, clock: None },
             Fault::Crash(node) if self.world.is_up(node) => {
                 let (kept, torn) = self.draw_crash(node);
                 lost_writes = self.world.storage(node).unsynced() - kept;

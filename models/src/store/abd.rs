@@ -102,6 +102,10 @@ impl Model for Abd {
         Ok(sim)
     }
 
+    fn reads_are_fresh(&self) -> bool {
+        true
+    }
+
     fn properties(&self) -> Vec<Property<'static, Message>> {
         vec![
             Property::always("a majority has what a client was told is written", |world| {

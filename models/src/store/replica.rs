@@ -129,6 +129,11 @@ impl Replica {
         &self.options
     }
 
+    /// Those that store, whom it asks.
+    pub fn replicas(&self) -> &[NodeId] {
+        &self.replicas
+    }
+
     /// Whether it stores anything, rather than only coordinating.
     pub fn is_member(&self) -> bool {
         self.is_member
