@@ -5,7 +5,7 @@
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
 use crate::caught::caught;
-use crate::fault::{FaultKind, FaultPlan};
+use crate::fault::FaultPlan;
 use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
@@ -63,9 +63,9 @@ pub struct Report {
     pub violation: Option<Violation>,
     /// The reachable properties that no seed reached; not known if there is a violation.
     pub unreached: Vec<String>,
-    /// The kinds of fault that the nemesis draws and that touched nothing under any seed; not known if there is a
-    /// violation.
-    pub inert: Vec<FaultKind>,
+    /// The kinds that the nemesis draws ([`Nemesis::kinds`]) and that touched nothing under any seed; not known if
+    /// there is a violation.
+    pub inert: Vec<String>,
 }
 
 /// One seed under which a property does not hold. Its `Display` is all a person needs to go on.
@@ -90,6 +90,7 @@ pub struct Violation {
 /// One seed, run.
 struct Run<M: Value> {
     plan: FaultPlan,
+    drawn: Drawn,
     /// As it ended; none if it could not be set up.
     sim: Option<Simulation<M>>,
     failure: Option<Failure>,
@@ -226,7 +227,7 @@ impl<'a, M: Value> Check<'a, M> {
         }
         if let Some(kind) = report.inert.first().filter(|_| !self.allow_inert) {
             panic!(
-                "netsplit: no {kind} touches anything under any seed of {:?}, so that they test nothing; draw \
+                "netsplit: {kind} touch nothing under any seed of {:?}, so that they test nothing; draw \
                  others, or allow_inert_faults()",
                 self.seeds
             );
@@ -252,7 +253,7 @@ impl<'a, M: Value> Check<'a, M> {
         let lowest = AtomicU64::new(u64::MAX);
         let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(false)).collect();
         let kinds = self.nemesis.as_ref().map(Nemesis::kinds).unwrap_or_default();
-        let touched: Vec<(FaultKind, AtomicBool)> =
+        let touched: Vec<(String, AtomicBool)> =
             kinds.into_iter().map(|kind| (kind, AtomicBool::new(false))).collect();
         let work = || {
             loop {
@@ -298,7 +299,7 @@ impl<'a, M: Value> Check<'a, M> {
         &self,
         seed: u64,
         reached: &[AtomicBool],
-        touched: &[(FaultKind, AtomicBool)],
+        touched: &[(String, AtomicBool)],
     ) -> Option<Failure> {
         let mut impact = None;
         let run = self.run_seed(seed, reached, |sim| {
@@ -308,8 +309,9 @@ impl<'a, M: Value> Check<'a, M> {
             }
         });
         if let (Some(sim), Some(impact)) = (&run.sim, impact) {
-            let impact = sim.observer(impact);
-            for (_, touched) in touched.iter().filter(|(kind, _)| impact.kind_touched(*kind)) {
+            let kinds = sim.observer(impact).of_drawn(&run.drawn);
+            let is_touched = |name: &String| kinds.get(name).is_some_and(|(_, touched)| *touched);
+            for (_, touched) in touched.iter().filter(|(name, _)| is_touched(name)) {
                 touched.store(true, Ordering::SeqCst);
             }
         }
@@ -321,7 +323,7 @@ impl<'a, M: Value> Check<'a, M> {
     fn explain(&self, seed: u64) -> Violation {
         let mut observed = None;
         let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(true)).collect();
-        let Run { plan, sim, failure } = self.run_seed(seed, &reached, |sim| {
+        let Run { plan, sim, failure, .. } = self.run_seed(seed, &reached, |sim| {
             sim.detach_all();
             observed = Some((sim.observe(Story::default()), sim.observe_digest()));
         });
@@ -365,7 +367,8 @@ impl<'a, M: Value> Check<'a, M> {
             Err(panic) => {
                 let property = "the scenario can be set up".to_string();
                 let failure = Failure { property, how: format!("it panicked: {panic}"), time: Time::ZERO };
-                return Run { plan: FaultPlan::default(), sim: None, failure: Some(failure) };
+                let (plan, drawn) = (FaultPlan::default(), Drawn::default());
+                return Run { plan, drawn, sim: None, failure: Some(failure) };
             }
         };
         let actual = sim.seed();
@@ -394,7 +397,7 @@ impl<'a, M: Value> Check<'a, M> {
             Some(Failure { property, how: panic, time: sim.now() })
         });
         plan.extend(&sim.resolved());
-        Run { plan, sim: Some(sim), failure }
+        Run { plan, drawn, sim: Some(sim), failure }
     }
 
     fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {

@@ -13,6 +13,7 @@ use crate::node::NodeId;
 use crate::random::{Domain, Random, Stream};
 use crate::time::{Time, nanoseconds_of, seconds};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 /// Draws fault plans. Clients are never touched.
@@ -101,6 +102,18 @@ pub fn slow_links() -> Nemesis {
 pub(crate) struct Drawn {
     pub(crate) plan: FaultPlan,
     pub(crate) aimed: Vec<AimedFault>,
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// What a drawn fault was drawn as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// One of [`Nemesis::kinds`].
+    pub(crate) name: String,
+    pub(crate) at: Time,
+    pub(crate) kind: FaultKind,
+    /// None if it is aimed.
+    pub(crate) fault: Option<Fault>,
 }
 
 /// A fault with its repair, of which the node shows only when it happens.
@@ -119,6 +132,16 @@ impl AimedFault {
     /// The fault, with `node` in the place of the one that was drawn.
     pub(crate) fn hitting(&self, node: NodeId) -> Fault {
         self.fault.exchanged(self.drawn, node)
+    }
+}
+
+impl fmt::Display for Aimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Aimed { kind, target } = self;
+        match target {
+            Some(target) => write!(f, "{kind}@{target}"),
+            None => write!(f, "{kind}"),
+        }
     }
 }
 
@@ -158,9 +181,9 @@ impl Nemesis {
         self
     }
 
-    /// What goes wrong by it.
-    pub fn kinds(&self) -> BTreeSet<FaultKind> {
-        self.kinds.iter().map(|aimed| aimed.kind.fault()).collect()
+    /// The names of what it draws, as in a scenario: `crashes`, `crashes@leader`.
+    pub fn kinds(&self) -> BTreeSet<String> {
+        self.kinds.iter().map(Aimed::to_string).collect()
     }
 
     /// The names of what it is aimed at.
@@ -177,7 +200,8 @@ impl Nemesis {
         let mut drawn = Drawn::default();
         let whole = nanoseconds_of(self.until);
         let (shortest, longest) = (whole / 50, whole / 7);
-        for (at, Aimed { kind, target }) in self.kinds.iter().enumerate() {
+        for (at, aimed) in self.kinds.iter().enumerate() {
+            let kind = &aimed.kind;
             let earlier = self.kinds[..at].iter().filter(|other| other.kind == *kind).count();
             let mut stream = Stream::new(random, Domain::Nemesis, (*kind as u64) << 32 | earlier as u64);
             let mut time = 0;
@@ -194,7 +218,7 @@ impl Nemesis {
                 }
                 for (from, to) in kind.phases(&mut stream, time, end) {
                     let (from, to) = (Time::from_nanoseconds(from), Time::from_nanoseconds(to));
-                    faults.iter().for_each(|fault| drawn.add(from, to, fault, target.as_deref()));
+                    faults.iter().for_each(|fault| drawn.add(from, to, fault, aimed));
                 }
                 time = end;
             }
@@ -204,10 +228,12 @@ impl Nemesis {
 }
 
 impl Drawn {
-    fn add(&mut self, at: Time, until: Time, fault: &Fault, target: Option<&str>) {
-        match target {
+    fn add(&mut self, at: Time, until: Time, fault: &Fault, aimed: &Aimed) {
+        let (name, kind, is_aimed) = (aimed.to_string(), aimed.kind.fault(), aimed.target.is_some());
+        self.origins.push(Origin { name, at, kind, fault: (!is_aimed).then(|| fault.clone()) });
+        match &aimed.target {
             Some(target) => {
-                let (target, fault, drawn) = (target.to_string(), fault.clone(), fault.nodes()[0]);
+                let (target, fault, drawn) = (target.clone(), fault.clone(), fault.nodes()[0]);
                 self.aimed.push(AimedFault { at, until, target, fault, drawn });
             }
             None => {

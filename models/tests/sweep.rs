@@ -302,7 +302,7 @@ fn a_written_fault_that_touches_nothing_fails_the_run_unless_it_is_allowed_to() 
 
     let output = netsplit_in(&folder, &["sweep", "late.toml", "--seeds", "0..4"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("no partition touches anything in any seed"), "{}", said(&output));
+    assert!(said(&output).contains("nothing is touched by partition in any seed"), "{}", said(&output));
 
     fs::write(folder.join("late.toml"), format!("{late}inert = \"allowed\"\n")).expect("a file");
     for arguments in [&["run", "late.toml"][..], &["sweep", "late.toml", "--seeds", "0..4"]] {

@@ -37,6 +37,8 @@ pub(super) struct Finished {
     pub(super) end: Time,
     pub(super) staleness: Staleness,
     pub(super) impact: Impact,
+    /// Of each kind of fault, by its name: whether one took place, and whether one touched something.
+    pub(super) kinds: BTreeMap<String, (bool, bool)>,
     /// How many writes were not synced when the run ended.
     pub(super) unsynced: usize,
     /// The faults, written and drawn.
@@ -146,6 +148,7 @@ impl Run<'_> {
         let impact = sim.observer(impact).clone();
         // What aimed faults have hit is part of the plan that runs this again.
         plan.extend(&sim.resolved());
+        let kinds = faults.impact(&plan, &impact);
         let inert = faults.written.into_iter().filter(|entry| {
             let mut faults = plan.iter().filter(|planned| entry.goes_wrong(planned)).peekable();
             let judged = !entry.may_be_inert && (entry.is_aimed() || faults.peek().is_some());
@@ -159,7 +162,7 @@ impl Run<'_> {
             checks.push(no_read_is_stale(&staleness, sim.world()));
         }
         let unsynced = sim.world().ids().map(|node| sim.world().storage(node).unsynced()).sum();
-        Ok(Finished { digest, metrics, end, staleness, impact, unsynced, plan, checks, inert, story })
+        Ok(Finished { digest, metrics, end, staleness, impact, kinds, unsynced, plan, checks, inert, story })
     }
 }
 

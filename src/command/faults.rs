@@ -2,7 +2,8 @@
 
 use super::scenario::Scenario;
 use super::written::{FaultEntry, Written};
-use crate::fault::{FaultKind, FaultPlan};
+use crate::fault::FaultPlan;
+use crate::impact::Impact;
 use crate::nemesis::{Drawn, Kind, Nemesis};
 use crate::node::NodeId;
 use crate::process::Value;
@@ -12,7 +13,7 @@ use crate::time::{Duration, Time};
 use crate::world::World;
 use anyhow::Result;
 use serde::de::{self, Deserialize, Deserializer, IntoDeserializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 /// Faults drawn for each seed, in addition to those written.
@@ -81,6 +82,21 @@ impl<M: Value> Faults<M> {
         sim.schedule_at_targets(&self.drawn.aimed, &self.targets);
     }
 
+    /// Of each kind, written and drawn, by its name: whether a fault of it took place in a run, and whether one
+    /// touched something.
+    pub(super) fn impact(&self, plan: &FaultPlan, impact: &Impact) -> BTreeMap<String, (bool, bool)> {
+        let mut kinds = impact.of_drawn(&self.drawn);
+        for planned in plan.iter() {
+            let Some(kind) = planned.fault.kind() else { continue };
+            if self.written.iter().any(|entry| entry.goes_wrong(planned)) {
+                let (took_place, touched) = kinds.entry(kind.to_string()).or_default();
+                *took_place |= impact.took_place(planned.at, &planned.fault);
+                *touched |= impact.touched(planned.at, &planned.fault);
+            }
+        }
+        kinds
+    }
+
     /// When the last fault or repair takes place that is not in the plan.
     pub(super) fn last_aimed(&self) -> Time {
         let written = self.written.iter().filter(|entry| entry.is_aimed()).map(Written::end);
@@ -90,10 +106,12 @@ impl<M: Value> Faults<M> {
 }
 
 impl Scenario {
-    /// The kinds of fault that a sweep expects to touch something.
-    pub(super) fn kinds(&self) -> BTreeSet<FaultKind> {
+    /// The kinds of fault that a sweep expects to touch something: written ones (`crash`) and drawn ones
+    /// (`crashes`, `crashes@leader`).
+    pub(super) fn kinds(&self) -> BTreeSet<String> {
         let faults = self.content.faults.iter().map(Spanned::get_ref);
         let written = faults.filter(|fault| !fault.may_be_inert()).filter_map(FaultEntry::kind);
+        let written = written.map(|kind| kind.to_string());
         let nemesis = self.content.nemesis.as_ref().map(Spanned::get_ref);
         let drawn = nemesis.into_iter().flat_map(|nemesis| nemesis.kinds.iter());
         written.chain(drawn.flat_map(|kind| kind.get_ref().nemesis().kinds())).collect()

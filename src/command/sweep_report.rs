@@ -327,7 +327,7 @@ fn print_checks(options: &Options, row: &Row<'_>, all: bool) {
         }
     }
     for kind in tally.inert_kinds().filter(|_| whole) {
-        lines.push(format!("  violated  faults: no {kind} touches anything in any seed"));
+        lines.push(format!("  violated  faults: nothing is touched by {kind} in any seed"));
     }
     if !row.values.is_empty() && !lines.is_empty() {
         let values: Vec<String> = row.values.iter().map(|(key, value)| format!("{key}={value}")).collect();

@@ -5,6 +5,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::links::Links;
 use crate::node::NodeId;
 use crate::random::Stream;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -26,6 +27,19 @@ pub(crate) enum Kind {
     ClockJumps,
     ClockDrifts,
     SlowLinks,
+}
+
+/// As in a scenario: `majorities_ring`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, letter) in format!("{self:?}").chars().enumerate() {
+            if place > 0 && letter.is_uppercase() {
+                f.write_char('_')?;
+            }
+            f.write_char(letter.to_ascii_lowercase())?;
+        }
+        Ok(())
+    }
 }
 
 impl Kind {
