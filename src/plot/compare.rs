@@ -133,16 +133,21 @@ pub(super) fn availability_against_staleness(sweep: &Sweep) -> Result<(Drawing, 
     let whole = WHOLE as u64;
     let medians: Vec<_> =
         points.iter().map(|(_, _, stale, available)| (stale.median, available.median)).collect();
-    let labelled: Vec<usize> = (0..points.len())
-        .filter(|place| {
-            points.len() <= ALL_LABELLED || !medians.iter().any(|other| beats(*other, medians[*place]))
+    let many = points.len() > ALL_LABELLED;
+    let is_labelled = |place: &usize| {
+        let median = medians[*place];
+        !many || !medians.iter().any(|other| beats(*other, median)) && !medians[..*place].contains(&median)
+    };
+    let labelled: Vec<(usize, String)> = (0..points.len())
+        .filter(is_labelled)
+        .map(|place| match medians.iter().filter(|other| **other == medians[place]).count() {
+            same if many && same > 1 => (place, format!("{} and {} more", points[place].1, same - 1)),
+            _ => (place, points[place].1.clone()),
         })
         .collect();
-    let mut what = vec![sweep.medians(), sweep.whole(), "better: up and left".to_string()];
-    if !sweep.keys.is_empty() {
-        what[0] = format!("a point for each {}: {}", sweep.names(), what[0]);
-    }
-    if labelled.len() < points.len() {
+    let mut what =
+        vec![format!("each the {}", sweep.medians()), sweep.whole(), "better: up and left".to_string()];
+    if many {
         what.push("named: those that no other beats".to_string());
     }
     let frame = Frame {
@@ -168,9 +173,9 @@ pub(super) fn availability_against_staleness(sweep: &Sweep) -> Result<(Drawing, 
             plot.mark(Mark::Disc(*colour), plot.pixel(middle))?;
             drawn.extend(intervals);
         }
-        let labels = labelled.iter().map(|place| {
+        let labels = labelled.iter().map(|(place, label)| {
             let (stale, available) = medians[*place];
-            ((stale as f64, available as f64), points[*place].1.as_str())
+            ((stale as f64, available as f64), label.as_str())
         });
         plot.label(&labels.collect::<Vec<_>>(), &drawn)
     })?;

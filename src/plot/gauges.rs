@@ -50,7 +50,7 @@ pub fn gauges_over_time(metrics: &Metrics, title: &str, duration: Duration) -> R
         left: LEFT,
         bands: metrics.bands(),
         x: Axis::time("time", end),
-        y: count_axis(&names, values.max()),
+        y: count_axis(&names, "", values.max()),
         absence: ABSENCE.filter(|_| gauges.is_empty()),
     };
     let drawing = frame.draw(|plot| {
@@ -87,7 +87,6 @@ pub(super) fn over_seeds(sweep: &Sweep) -> Result<(Drawing, String), PlotError> 
         }
     }
     if !lines.is_empty() {
-        key.push((Mark::Nothing, "the mean of each window of time,".to_string()));
         key.push(sweep.mark_of_medians());
     }
     let bands = sweep.bands();
@@ -99,7 +98,7 @@ pub(super) fn over_seeds(sweep: &Sweep) -> Result<(Drawing, String), PlotError> 
         left: LEFT,
         bands: &bands,
         x: Axis::time("time", over_time::end(sweep)),
-        y: count_axis(&names, highest),
+        y: count_axis(&names, ", mean of each window", highest),
         absence: ABSENCE.filter(|_| highest.is_none()),
     };
     Ok((over_time::draw(&frame, &lines, 1.0)?, csv))
@@ -125,12 +124,10 @@ fn meaning(runs: &Runs, name: &str, names: usize, never: bool) -> String {
     parts.join(", ") + if never { ": never counted" } else { "" }
 }
 
-/// From zero to the highest count, in billionths.
-fn count_axis(names: &[&str], highest: Option<u64>) -> Axis {
-    let title = match names {
-        [name] => format!("{name}, all nodes together"),
-        _ => "count of all nodes together".to_string(),
-    };
+/// From zero to the highest count, in billionths, of which it shows `what`.
+fn count_axis(names: &[&str], what: &str, highest: Option<u64>) -> Axis {
+    let name = if let [name] = names { name } else { "count" };
+    let title = format!("{name}, all nodes together{what}");
     Axis::quantity(&title, 0, highest.unwrap_or(0).max(WHOLE as u64))
 }
 
