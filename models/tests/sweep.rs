@@ -252,7 +252,7 @@ fn a_plot_that_there_is_not_or_that_this_sweep_has_not_is_an_error_before_anythi
     file(r#"["pie"]"#).expect("a file");
     let error = sweep(&[]);
     let expected = "plots.toml:1: there is no plot `pie`: expected one of latency-cdf, latency-over-time, \
-                    availability, latency-against-load, availability-against-staleness, heat-map-";
+                    availability, gauges-over-time, latency-against-load, availability-against-staleness, heat-map-";
     assert!(error.contains(expected), "{error}");
 
     // One run has no second key, and draws the others.

@@ -24,6 +24,8 @@ pub(super) const LEFT: i32 = 108;
 pub(super) const RIGHT: i32 = 964;
 /// The width of a line.
 pub(super) const LINE: u32 = 3;
+/// That of a line of another kind in the same colour.
+pub(super) const THIN: u32 = 1;
 const BOTTOM: i32 = HEIGHT - 72;
 const ROW_HEIGHT: i32 = 26;
 const MARGIN: i32 = 10;
@@ -48,6 +50,7 @@ pub(super) enum Mark {
     /// Words alone.
     Nothing,
     Line(RGBColor),
+    Thin(RGBColor),
     /// What a line may as well be: a paler area.
     Area(RGBColor),
     Square(RGBColor),
@@ -341,6 +344,9 @@ fn draw_mark(area: &Area, mark: Mark, (x, y): (i32, i32)) -> Drawn {
         Mark::Nothing => Ok(()),
         Mark::Line(colour) => {
             area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], colour.stroke_width(LINE)))
+        }
+        Mark::Thin(colour) => {
+            area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], colour.stroke_width(THIN)))
         }
         Mark::Area(colour) => area.draw(&square((x, y), colour.mix(PALE).filled())),
         Mark::Square(colour) => area.draw(&square((x, y), colour.filled())),

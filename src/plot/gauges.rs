@@ -1,10 +1,10 @@
 //! What nodes counted over time, all of them together: how long a line was, how many transactions were in doubt.
 
 use super::axis::Axis;
-use super::colour::{COLOURS, of_line};
-use super::frame::{Drawing, Frame, LEFT, LINE, Mark};
+use super::colour::{COLOURS, GREY, of_line};
+use super::frame::{Drawing, Frame, LEFT, LINE, Mark, THIN};
 use super::over_time::{self, Line, Step};
-use super::runs::{Runs, WHOLE};
+use super::runs::WHOLE;
 use super::sweep::{Sweep, csv_cell, csv_values, estimate_cells};
 use super::{Figure, NAMES, PlotError};
 use crate::metrics::{Gauge, Metrics};
@@ -68,27 +68,42 @@ pub fn gauges_over_time(metrics: &Metrics, title: &str, duration: Duration) -> R
     Ok(Figure::new(NAMES[3], drawing, csv))
 }
 
-/// The mean of each window of time: a line for each setting and each name.
+/// The mean of each window of time: a line for each setting in its colour, thin for all names but the first; of
+/// one setting, a line in a colour of its own for each name.
 pub(super) fn over_seeds(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     let mut csv = sweep.csv_head("gauge,window_start_s,mean,mean_low,mean_high,seeds");
     let names = names(sweep);
-    let count = names.len() * sweep.settings.len();
-    let (mut lines, mut key) = (Vec::new(), Vec::new());
-    for runs in &sweep.settings {
-        for name in &names {
+    let alone = sweep.keys.is_empty();
+    let mut lines = Vec::new();
+    for (index, runs) in sweep.settings.iter().enumerate() {
+        for (place, name) in names.iter().enumerate() {
             let steps = runs.gauge_by_window(name);
             for Step { from, value, seeds, .. } in &steps {
                 let head = format!("{}{},{}", csv_values(runs), csv_cell(name), from.as_seconds());
                 let _ = writeln!(csv, "{head},{},{seeds}", estimate_cells(Some(*value), WHOLE));
             }
-            let line = Line::new(of_line(lines.len(), count), LINE, runs, &steps);
-            key.push((Mark::Line(line.colour), meaning(runs, name, names.len(), steps.is_empty())));
-            lines.push(line);
+            let (colour, width) = match (alone, place) {
+                (true, _) => (of_line(place, names.len()), LINE),
+                (false, 0) => (sweep.colour(index), LINE),
+                (false, _) => (sweep.colour(index), THIN),
+            };
+            lines.push(Line::new(colour, width, runs, &steps));
         }
     }
-    if !lines.is_empty() {
-        key.push(sweep.mark_of_medians());
+    let mut key: Vec<(Mark, String)> = match alone {
+        true => {
+            lines.iter().zip(&names).map(|(line, name)| (Mark::Line(line.colour), name.to_string())).collect()
+        }
+        false => sweep.key(|_, runs| match runs.gauges().next() {
+            Some(_) => runs.label(),
+            None => format!("{}: never counted", runs.label()),
+        }),
+    };
+    if let ([first, others @ ..], false) = (&names[..], alone || names.len() == 1) {
+        key.push((Mark::Line(GREY), first.to_string()));
+        key.push((Mark::Thin(GREY), others.join(", ")));
     }
+    key.push(sweep.mark_of_medians());
     let bands = sweep.bands();
     let highest = over_time::ranges(&lines).map(|range| range.1).max();
     let frame = Frame {
@@ -104,9 +119,10 @@ pub(super) fn over_seeds(sweep: &Sweep) -> Result<(Drawing, String), PlotError> 
     Ok((over_time::draw(&frame, &lines, 1.0)?, csv))
 }
 
-/// Whether there are gauges, and each line has a colour of its own.
+/// Whether there are gauges, and each line looks different.
 pub(super) fn are_few(sweep: &Sweep) -> bool {
-    (1..=COLOURS).contains(&(names(sweep).len() * sweep.settings.len()))
+    let (names, settings) = (names(sweep).len(), sweep.settings.len());
+    (1..=COLOURS).contains(&names) && settings <= COLOURS && (names <= 2 || sweep.keys.is_empty())
 }
 
 /// What the runs of any setting counted.
@@ -114,14 +130,6 @@ fn names(sweep: &Sweep) -> Vec<&'static str> {
     let names: BTreeSet<_> =
         sweep.settings.iter().flat_map(|runs| runs.gauges()).map(|(name, _)| name).collect();
     names.into_iter().collect()
-}
-
-/// What a line is, in words: of one name, which is beside the axis, or of several.
-fn meaning(runs: &Runs, name: &str, names: usize, never: bool) -> String {
-    let parts =
-        [runs.label(), if names == 1 && !runs.values.is_empty() { String::new() } else { name.to_string() }];
-    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    parts.join(", ") + if never { ": never counted" } else { "" }
 }
 
 /// From zero to the highest count, in billionths, of which it shows `what`.

@@ -236,7 +236,7 @@ impl Sweep<'_> {
     }
 
     /// A line for each setting.
-    fn key(&self, meaning: impl Fn(usize, &Runs) -> String) -> Vec<(Mark, String)> {
+    pub(super) fn key(&self, meaning: impl Fn(usize, &Runs) -> String) -> Vec<(Mark, String)> {
         let settings = self.settings.iter().enumerate();
         settings.map(|(index, runs)| (Mark::Line(self.colour(index)), meaning(index, runs))).collect()
     }

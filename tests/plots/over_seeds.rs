@@ -7,6 +7,7 @@ use netsplit::plot::Figure;
 use netsplit::plot::sweep::{self, Key, Runs, Sweep};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
+use netsplit::record::What;
 use netsplit::time::Duration;
 
 /// Runs of a setting that offers `load` operations in a second for ten seconds, all of them available with
@@ -312,5 +313,36 @@ fn what_nodes_count_has_a_line_for_each_setting() {
     assert_eq!(figure.csv, expected);
     for text in ["line, all nodes together, mean of each window", "time (s)", "3: never counted"] {
         assert!(figure.svg.contains(text), "{text}");
+    }
+    let keys = [key("clients", &["1", "2", "3"])];
+    let sweep = Sweep { title: "Title", keys: &keys, settings: settings.iter().collect() };
+    assert!(sweep::suitable(&sweep).contains(&"gauges-over-time"));
+}
+
+#[test]
+fn of_two_counts_the_second_is_thin_in_the_colour_of_its_setting() {
+    let setting = |value: Option<&str>| {
+        let values: Vec<String> = value.into_iter().map(String::from).collect();
+        let mut runs = Runs::new(&values, seconds(4), Some(seconds(1)));
+        let mut run = Run::new();
+        run.line(seconds(1), 0, 2);
+        let node = NodeId::new(1);
+        run.record(seconds(2), What::Gauge { node, name: "handed out", value: 1 });
+        runs.add(&run.metrics, None);
+        runs
+    };
+    let thin = |figure: &Figure, colour: &str| {
+        let line = format!(r##"stroke="#{colour}" stroke-width="1""##);
+        figure.svg.contains(&line)
+    };
+    let settings = ["1", "2"].map(|value| setting(Some(value)));
+    let varied = figure("gauges-over-time", key("clients", &["1", "2"]), &settings);
+    assert!(thin(&varied, "0072B2") && thin(&varied, "D55E00"), "each setting has a thin line");
+    let alone = setting(None);
+    let sweep = Sweep { title: "Title", keys: &[], settings: vec![&alone] };
+    let alone = sweep::figure("gauges-over-time", &sweep).expect("a figure");
+    assert!(!thin(&alone, "0072B2") && !thin(&alone, "D55E00"), "each count has a colour");
+    for text in ["handed out", "line", "count, all nodes together"] {
+        assert!(varied.svg.contains(text) && alone.svg.contains(text), "{text}");
     }
 }
