@@ -275,7 +275,7 @@ fn of_many_points_those_that_no_other_beats_are_named() {
         let setting = |(place, name): (usize, &String)| runs(&[name], 20, (1..3).contains(&place), 0..1);
         let mut settings: Vec<Runs> = names[..count].iter().enumerate().map(setting).collect();
         for (place, name) in names[..count].iter().enumerate().skip(3) {
-            settings[place] = Runs::new(&[name.clone()], seconds(10), Some(seconds(1)));
+            settings[place] = Runs::new(std::slice::from_ref(name), seconds(10), Some(seconds(1)));
             let mut run = Run::new();
             run.operation(Duration::ZERO, Some((milliseconds(1), Outcome::Ok)));
             run.operation(seconds(1), Some((milliseconds(1), Outcome::Failed)));
