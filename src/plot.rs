@@ -1,5 +1,5 @@
 //! Figures of a run, as SVG, as PNG and as the data they show: how long operations took, when, and whether they
-//! took place at all.
+//! took place at all; and what nodes counted meanwhile.
 //!
 //! A figure is a pure function of [`Metrics`]: the same data gives the same bytes, with no fonts, files
 //! or libraries of the system involved. It knows operations and faults, and no protocol.
@@ -14,11 +14,15 @@ mod colour;
 mod compare;
 mod counts;
 mod frame;
+mod gauges;
 mod labels;
+mod over_time;
 mod page;
 mod raster;
 mod runs;
 pub mod sweep;
+
+pub use gauges::gauges_over_time;
 
 use crate::metrics::{Metrics, Operation, percentile};
 use crate::process::Outcome;
@@ -31,8 +35,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The names of all figures, as [`figure`] takes them.
-pub const NAMES: [&str; 3] = ["latency-cdf", "latency-over-time", "availability"];
+pub const NAMES: [&str; 4] = ["latency-cdf", "latency-over-time", "availability", "gauges-over-time"];
 
+/// What is over time, if operations are.
+const INVOCATION: &str = "time of invocation";
 /// The size in pixels of the cells in which a scatter shows two operations at most.
 const CELL: i32 = 4;
 
@@ -101,6 +107,7 @@ pub fn figure(
         "latency-cdf" => latency_cdf(metrics, title),
         "latency-over-time" => latency_over_time(metrics, title, duration),
         "availability" => availability(metrics, title, duration, window),
+        "gauges-over-time" => gauges_over_time(metrics, title, duration),
         _ => Err(PlotError::UnknownName { name: name.to_string(), known: NAMES.to_vec() }),
     }
 }
@@ -127,6 +134,7 @@ pub fn latency_cdf(metrics: &Metrics, title: &str) -> Result<Figure, PlotError> 
     }
     let frame = Frame {
         title,
+        subtitle: None,
         key: vec![(Mark::Line(BLUE), taken_place(metrics))],
         left: LEFT,
         bands: &[],
@@ -169,13 +177,14 @@ pub fn latency_over_time(metrics: &Metrics, title: &str, duration: Duration) -> 
     let missed: Vec<Ending> = counts.keys().copied().filter(|ending| *ending != Ending::Ok).collect();
     let frame = Frame {
         title,
+        subtitle: None,
         key: counts
             .iter()
             .map(|(ending, count)| (ending.mark(), format!("{} ({count})", ending.name())))
             .collect(),
         left: LEFT,
         bands: metrics.bands(),
-        x: Axis::time(end(metrics, duration)),
+        x: Axis::time(INVOCATION, end(metrics, duration)),
         y: latency_axis(&latencies, 0.04 + 0.05 * missed.len() as f64),
         absence: absence(metrics, latencies.is_empty()),
     };
@@ -220,12 +229,17 @@ pub fn availability(
     let (ok, all) = (metrics.overall().ok, metrics.operations().len());
     let window_text = format_span(window);
     let key = format!("by windows of {window_text}: {ok} of {all} operations took place{within}");
+    let mut key = vec![(Mark::Line(BLUE), key)];
+    if has_gap(&windows, window, end) {
+        key.push((Mark::Nothing, "no line: nothing ended".to_string()));
+    }
     let frame = Frame {
         title,
-        key: vec![(Mark::Line(BLUE), key)],
+        subtitle: None,
+        key,
         left: LEFT,
         bands: metrics.bands(),
-        x: Axis::time(end),
+        x: Axis::time(INVOCATION, end),
         y: Axis::share(&format!("share of operations that took place{within}")),
         absence: absence(metrics, windows.is_empty()),
     };
@@ -328,6 +342,12 @@ fn draw_windows(plot: &Plot, windows: &[(Time, f64)], window: Duration, end: Tim
     let steps: Vec<[(f64, f64); 2]> = windows.iter().map(step).collect();
     let no_gap = |a: &[(f64, f64); 2], b: &[(f64, f64); 2]| plot.pixel(b[0]).0 <= plot.pixel(a[1]).0;
     steps.chunk_by(no_gap).try_for_each(|line| plot.line(BLUE, LINE, line.as_flattened()))
+}
+
+/// Whether there are windows, and not all there could be.
+fn has_gap(windows: &[(Time, f64)], window: Duration, end: Time) -> bool {
+    let all = end.as_nanoseconds().div_ceil(nanoseconds_of(window));
+    !windows.is_empty() && (windows.len() as u64) < all
 }
 
 fn latency_axis(latencies: &[Duration], room: f64) -> Axis {

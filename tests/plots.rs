@@ -1,11 +1,13 @@
 //! Figures: the same data gives the same bytes, and what must be readable in them is there.
 #![cfg(feature = "plot")]
 
+#[path = "plots/over_seeds.rs"]
+mod over_seeds;
+
 use netsplit::fault::Fault;
 use netsplit::links::Links;
 use netsplit::metrics::Metrics;
 use netsplit::node::NodeId;
-use netsplit::plot::sweep::{self, Key, Runs, Sweep};
 use netsplit::plot::{self, Figure, NAMES, PlotError};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
@@ -47,6 +49,11 @@ impl Run {
         if let Some((latency, outcome)) = response {
             self.record(invoked + latency, What::Responded { client, operation, outcome, value: &() });
         }
+    }
+
+    /// A replica counts what is in its line.
+    fn line(&mut self, after: Duration, replica: usize, value: u64) {
+        self.record(after, What::Gauge { node: NodeId::new(replica), name: "line", value });
     }
 
     fn figures(&self, duration: Duration) -> Vec<Figure> {
@@ -112,11 +119,24 @@ fn the_same_data_gives_the_same_bytes() {
 
 #[test]
 fn every_figure_has_its_title_axes_and_faults() {
-    let figures = a_minute().figures(seconds(60));
-    let expected: [&[&str]; 3] = [
+    let mut run = a_minute();
+    for (after, replica, value) in [(10, 1, 1), (20, 2, 2), (25, 2, 0)] {
+        run.line(seconds(after), replica, value);
+    }
+    let figures = run.figures(seconds(60));
+    let expected: [&[&str]; 4] = [
         &["Title", "latency (ms)", "share of operations at or below", "p50 ", "p99 ", "of 600 operations"],
-        &["Title", "time (s)", "latency (ms)", "unknown (30)", "failed (33)", "crash replica-0", "partition"],
-        &["Title", "time (s)", "share of operations that took place", "crash replica-0", "partition"],
+        &[
+            "Title",
+            "time of invocation (s)",
+            "latency (ms)",
+            "unknown (30)",
+            "failed (33)",
+            "crash replica-0",
+            "partition",
+        ],
+        &["Title", "time of invocation (s)", "share of operations that took place", "crash replica-0"],
+        &["Title", "time (s)", "line: mean 1.000, at most 3", "line, all nodes together", "crash replica-0"],
     ];
     for (figure, texts) in figures.iter().zip(expected) {
         assert_well_formed(&figure.svg);
@@ -137,7 +157,11 @@ fn the_data_of_a_figure_is_complete_and_exact() {
     run.operation(milliseconds(1700), Some((milliseconds(250), Outcome::Unknown)));
     run.operation(milliseconds(3100), Some((nanoseconds(200_000_001), Outcome::Ok)));
     run.operation(milliseconds(3200), None);
-    let [cdf, over_time, availability] = run.figures(seconds(4)).try_into().expect("three figures");
+    for (after, replica, value) in [(5, 1, 2), (6, 2, 1), (7, 1, 0)] {
+        run.line(seconds(after), replica, value);
+    }
+    let [cdf, over_time, availability, gauges] = run.figures(seconds(4)).try_into().expect("four figures");
+    assert_eq!(gauges.csv, "gauge,from_s,value\nline,5,2\nline,6,3\nline,7,1\n");
     assert_eq!(cdf.csv, "latency_ms,share\n80.5,0.25\n120,0.75\n200.000001,1\n");
     assert_eq!(
         over_time.csv,
@@ -145,6 +169,7 @@ fn the_data_of_a_figure_is_complete_and_exact() {
          3.1,200.000001,ok\n3.2,,open\n"
     );
     assert_eq!(availability.csv, "window_start_s,share\n0,0.5\n1,0.6666666666666666\n3,1\n");
+    assert!(availability.svg.contains("no line: nothing ended"), "from 2s to 3s there is no operation");
 }
 
 #[test]
@@ -167,7 +192,8 @@ fn a_run_in_which_nothing_finished_says_so() {
     let mut run = Run::new();
     for figure in run.figures(Duration::ZERO) {
         assert_well_formed(&figure.svg);
-        assert!(figure.svg.contains("no operations finished"), "{}", figure.name);
+        let nothing = ["no operations finished", "no node counts anything"];
+        assert!(nothing.iter().any(|text| figure.svg.contains(text)), "{}", figure.name);
         assert_eq!(figure.csv.lines().count(), 1, "{}", figure.name);
     }
     run.operation(seconds(1), Some((seconds(1), Outcome::Unknown)));
@@ -228,7 +254,8 @@ fn an_unknown_name_and_an_empty_window_are_errors() {
     let unknown = figure("histogram", seconds(1)).expect_err("no such figure");
     assert_eq!(
         unknown.to_string(),
-        "there is no figure `histogram`: expected latency-cdf, latency-over-time, availability"
+        "there is no figure `histogram`: expected latency-cdf, latency-over-time, availability, \
+         gauges-over-time"
     );
     assert_eq!(figure("availability", Duration::ZERO), Err(PlotError::EmptyWindow));
 }
@@ -278,154 +305,4 @@ fn the_pixels_of_a_figure_are_twice_as_fine_as_its_page() {
         assert!(figure.png.len() < 100_000, "{}: {} bytes", figure.name, figure.png.len());
         assert_nothing_overlaps(&figure.svg);
     }
-}
-
-/// Runs of a setting that offers `load` operations in a second for ten seconds, all of them available with
-/// stale reads, or a part of them without. The crash is in all runs, and the partition is drawn.
-fn runs(values: &[&str], load: u64, stale: bool, seeds: impl Iterator<Item = u64>) -> Runs {
-    let values: Vec<String> = values.iter().map(|value| value.to_string()).collect();
-    let mut runs = Runs::new(&values, seconds(10), Some(seconds(1)));
-    for seed in seeds {
-        let mut run = Run::new();
-        run.fault(milliseconds(100 * seed), &partition());
-        run.fault(milliseconds(100 * seed + 50), &Fault::Heal);
-        run.fault(seconds(4), &Fault::Crash(NodeId::new(0)));
-        run.fault(seconds(6), &Fault::Restart(NodeId::new(0)));
-        for index in 0..10 * load {
-            let invoked = milliseconds(1000 * index / load);
-            let latency = microseconds(1000 * load + scattered(seed * 1000 + index) % 100_000);
-            let down = (4..6).contains(&invoked.as_secs()) && !stale;
-            let outcome = if down { Outcome::Unknown } else { Outcome::Ok };
-            run.operation(invoked, Some((latency, outcome)));
-        }
-        runs.add(&run.metrics, Some(if stale { 0.1 + seed as f64 / 1000.0 } else { 0.0 }));
-    }
-    runs
-}
-
-fn key(name: &str, values: &[&str]) -> Key {
-    Key { name: name.to_string(), values: values.iter().map(|value| value.to_string()).collect() }
-}
-
-#[test]
-fn a_line_for_each_setting_has_its_name_and_the_faults_of_all_runs() {
-    let settings = [runs(&["abd"], 20, false, 0..8), runs(&["dynamo"], 20, true, 0..8)];
-    let keys = [key("model", &["abd", "dynamo"])];
-    let sweep = Sweep { title: "Two stores", keys: &keys, settings: settings.iter().collect() };
-    let suitable = ["latency-cdf", "latency-over-time", "availability", "availability-against-staleness"];
-    assert_eq!(sweep::suitable(&sweep), suitable);
-    for name in suitable {
-        let figure = sweep::figure(name, &sweep).expect(name);
-        assert_well_formed(&figure.svg);
-        assert_nothing_overlaps(&figure.svg);
-        for text in ["Two stores", "model", "abd", "dynamo"] {
-            assert!(figure.svg.contains(text), "{name}: {text}");
-        }
-        let over_time = ["latency-over-time", "availability"].contains(&name);
-        assert_eq!(figure.svg.contains("crash replica-0"), over_time, "{name}");
-        assert!(!figure.svg.contains("partition"), "{name}: what is drawn is different in each run");
-    }
-    let availability = sweep::figure("availability", &sweep).expect("a figure").csv;
-    let line = |number: usize| availability.lines().nth(number).expect("a line");
-    assert_eq!(line(0), "model,window_start_s,share,share_low,share_high,seeds");
-    assert_eq!((line(1), line(5), line(15)), ("abd,0,1,1,1,8", "abd,4,0,0,0,8", "dynamo,4,1,1,1,8"));
-    let trade = sweep::figure("availability-against-staleness", &sweep).expect("a figure").csv;
-    assert_eq!(
-        trade,
-        "model,stale_share,stale_low,stale_high,availability,availability_low,availability_high\n\
-         abd,0,0,0,0.8,0.8,0.8\ndynamo,0.103,0.1,0.107,1,1,1\n"
-    );
-    // Where nothing took place there is no latency.
-    let latency = sweep::figure("latency-over-time", &sweep).expect("a figure").csv;
-    assert!(!latency.contains("\nabd,4,") && latency.contains("\ndynamo,4,"), "{latency}");
-}
-
-#[test]
-fn the_order_of_runs_changes_no_figure() {
-    let figures = |seeds: Vec<u64>| {
-        let runs = runs(&[], 20, true, seeds.into_iter());
-        let sweep = Sweep { title: "Title", keys: &[], settings: vec![&runs] };
-        let names = sweep::suitable(&sweep);
-        names.into_iter().map(|name| sweep::figure(name, &sweep).expect(name)).collect::<Vec<_>>()
-    };
-    assert_eq!(figures(vec![1, 2, 3, 4, 5, 6, 7]), figures(vec![7, 3, 1, 5, 2, 6, 4]));
-}
-
-#[test]
-fn percentiles_stand_over_the_load_that_was_measured_whatever_the_order_of_settings() {
-    let settings = [runs(&["3"], 30, true, 0..6), runs(&["1"], 10, true, 0..6)];
-    let keys = [key("clients", &["3", "1"])];
-    let sweep = Sweep { title: "Load", keys: &keys, settings: settings.iter().collect() };
-    let figure = sweep::figure("latency-against-load", &sweep).expect("a figure");
-    assert_nothing_overlaps(&figure.svg);
-    let cells: Vec<Vec<&str>> = figure.csv.lines().map(|line| line.split(',').collect()).collect();
-    assert_eq!(cells[0][..5], ["clients", "invocations_per_s", "p50_ms", "p50_low_ms", "p50_high_ms"]);
-    assert_eq!((&cells[1][..2], &cells[2][..2]), (&["1", "10"][..], &["3", "30"][..]));
-    for text in ["p50", "p90", "p99", "operations offered per second, by clients", "median over 6 seeds"] {
-        assert!(figure.svg.contains(text), "{text}");
-    }
-}
-
-#[test]
-fn a_heat_map_has_a_cell_with_its_number_for_each_pair_of_values() {
-    let (across, up) = (["1", "2", "3"], ["{ exponential = \"40ms\" }", "20ms"]);
-    let pairs = across.iter().flat_map(|one| up.iter().map(move |other| [*one, *other]));
-    let settings: Vec<Runs> =
-        pairs.enumerate().map(|(place, pair)| runs(&pair, 5 + place as u64, place > 2, 0..6)).collect();
-    let keys = [key("clients", &across), key("think_time", &up)];
-    let sweep = Sweep { title: "Two keys", keys: &keys, settings: settings.iter().collect() };
-    for (name, cells) in [
-        ("heat-map-availability", ["0.8", "1"]),
-        ("heat-map-staleness", ["0", "0.102"]),
-        ("heat-map-latency", ["ms", "1"]),
-    ] {
-        let figure = sweep::figure(name, &sweep).expect(name);
-        assert_well_formed(&figure.svg);
-        assert_nothing_overlaps(&figure.svg);
-        let written: Vec<String> = texts(&figure.svg).into_iter().map(|(text, _)| text).collect();
-        for text in ["exponential 40ms", "clients"].into_iter().chain(cells) {
-            assert!(written.iter().any(|all| all.contains(text)), "{name}: {text} is not in {written:?}");
-        }
-        assert_eq!(figure.csv.lines().count(), 7);
-        assert!(figure.csv.contains("\n1,\"{ exponential = \"\"40ms\"\" }\","), "{}", figure.csv);
-    }
-}
-
-#[test]
-fn forty_settings_of_long_names_still_have_a_readable_key() {
-    let names: Vec<String> = (0..40).map(|index| format!("a setting with the number {index}")).collect();
-    let settings: Vec<Runs> = names.iter().map(|name| runs(&[name], 2, true, 0..2)).collect();
-    let keys = [key("setting", &names.iter().map(String::as_str).collect::<Vec<_>>())];
-    let sweep = Sweep { title: "Many", keys: &keys, settings: settings.iter().collect() };
-    let figure = sweep::figure("availability", &sweep).expect("a figure");
-    assert_nothing_overlaps(&figure.svg);
-    assert!(figure.svg.contains(" more"), "what does not fit is counted");
-    assert_eq!(sweep::suitable(&sweep), ["availability-against-staleness"]);
-}
-
-#[test]
-fn a_sweep_of_nothing_says_so_in_every_figure() {
-    let nothing = Runs::new(&["1".to_string()], seconds(1), Some(seconds(1)));
-    let other = Runs::new(&["1".to_string(), "2".to_string()], seconds(1), Some(seconds(1)));
-    let (one, two) = ([key("a", &["1"])], [key("a", &["1"]), key("b", &["2"])]);
-    for name in sweep::names() {
-        let (keys, runs) = if name.starts_with("heat") { (&two[..], &other) } else { (&one[..], &nothing) };
-        let figure = sweep::figure(name, &Sweep { title: "Title", keys, settings: vec![runs] }).expect(name);
-        assert_well_formed(&figure.svg);
-        assert!(
-            figure.svg.contains(">\nno ")
-                || texts(&figure.svg).iter().any(|(text, _)| text.starts_with("no "))
-        );
-    }
-}
-
-#[test]
-fn a_figure_of_another_sweep_says_what_it_needs() {
-    let error = |name: &str, keys: &[Key]| sweep::applies(name, keys).expect_err(name).to_string();
-    let two = [key("a", &["1"]), key("b", &["1"])];
-    assert_eq!(error("heat-map-latency", &[]), "the figure `heat-map-latency` needs two varied keys");
-    assert!(error("latency-against-load", &two).contains("needs one varied key"));
-    assert!(error("latency-against-load", &[key("model", &["abd", "dynamo"])]).contains("numbers"));
-    assert!(error("pie", &two).starts_with("there is no figure `pie`: expected latency-cdf, "));
-    assert_eq!(sweep::applies("latency-against-load", &[key("a", &["{ constant = \"1ms\" }", "2"])]), Ok(()));
 }

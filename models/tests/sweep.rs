@@ -91,8 +91,8 @@ fn a_sweep_prints_and_writes_the_same_bytes_for_any_number_of_jobs() {
     };
     let one = sweep("commit.toml", "1");
     assert_eq!(one.0, Some(0), "{}", one.1);
-    // Four figures, three files each.
-    assert_eq!(one.2.len(), 14);
+    // Five figures, three files each.
+    assert_eq!(one.2.len(), 17);
     assert!(one == sweep("commit.toml", "2") && one == sweep("commit.toml", "7"));
 }
 
@@ -204,7 +204,7 @@ fn of_figures(names: &[&str]) -> Vec<String> {
 #[test]
 fn a_sweep_draws_what_the_scenario_asks_for_and_else_what_suits_it() {
     let folder = folder("figures");
-    let over_time = ["availability", "latency-cdf", "latency-over-time"];
+    let over_time = ["availability", "gauges-over-time", "latency-cdf", "latency-over-time"];
     let all: [(&[&str], &[&str]); 4] = [
         (&[], &over_time),
         (&["--vary", "clients=1,2"], &[&over_time[..], &["latency-against-load"]].concat()),
@@ -214,11 +214,19 @@ fn a_sweep_draws_what_the_scenario_asks_for_and_else_what_suits_it() {
         ),
         (&["--set", r#"plots=["latency-cdf"]"#, "--vary", "clients=1,2"], &["latency-cdf"]),
     ];
+    let named = format!("plots = [\"latency-cdf\"]\n{COMMIT}");
+    fs::write(folder.join("named.toml"), named).expect("a file");
+    let arguments = ["sweep", "named.toml", "--seeds", "0..2", "--vary", "clients=1,2", "--out", "named"];
+    let output = said(&netsplit_in(&folder, &arguments));
+    let others = "not drawn, as the scenario names its plots: latency-over-time, availability, \
+                  gauges-over-time, latency-against-load; --set 'plots=[]' draws what suits";
+    assert!(output.contains(others), "{output}");
     for (flags, figures) in all {
         let arguments = [&["sweep", "commit.toml", "--seeds", "0..2", "--out", "out"], flags].concat();
         let output = netsplit_in(&folder, &arguments);
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
         assert_eq!(files(&folder.join("out")), of_figures(figures), "{flags:?}");
+        assert!(!said(&output).contains("not drawn"), "{flags:?}");
         fs::remove_dir_all(folder.join("out")).expect("the folder");
     }
 }
@@ -244,7 +252,7 @@ fn a_plot_that_there_is_not_or_that_this_sweep_has_not_is_an_error_before_anythi
     file(r#"["pie"]"#).expect("a file");
     let error = sweep(&[]);
     let expected = "plots.toml:1: there is no plot `pie`: expected one of latency-cdf, latency-over-time, \
-                    availability, latency-against-load, availability-against-staleness, heat-map-";
+                    availability, gauges-over-time, latency-against-load, availability-against-staleness, heat-map-";
     assert!(error.contains(expected), "{error}");
 
     // One run has no second key, and draws the others.
@@ -339,6 +347,28 @@ fn an_interrupt_keeps_what_is_finished_and_says_how_much_that_is() {
     assert_eq!(whole["rows"], json["rows"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn rows_take_turns_so_that_an_interrupt_leaves_each_with_as_many_seeds() {
+    let folder = folder("turns");
+    let child = Command::new(env!("CARGO_BIN_EXE_netsplit"))
+        .current_dir(&folder)
+        .args(["sweep", "commit.toml", "--seeds", "0..1000000", "--jobs", "2", "--out", "out"])
+        .args(["--vary", "clients=1,2,3"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the command can be started");
+    let interrupt = format!("sleep 2; kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &interrupt]).status().expect("a shell").success());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(said(&output).contains("no check is violated in any row so far"), "{}", said(&output));
+    let summary = fs::read_to_string(folder.join("out/summary.json")).expect("the summary");
+    let json: Json = serde_json::from_str(&summary).expect("JSON");
+    let seeds = |row: usize| json["rows"][row]["seeds"].as_u64().expect("a number");
+    assert!(seeds(2) > 0 && (0..3).all(|row| (seeds(2)..=seeds(2) + 1).contains(&seeds(row))), "{summary}");
+}
+
 /// A thousand seeds each are for `--release`; see the README.
 #[test]
 fn every_scenario_with_drawn_faults_holds_and_each_kind_touches_something() {
@@ -363,6 +393,14 @@ fn a_sweep_says_over_seeds_what_nodes_counted() {
     let band = in_doubt["mean"]["band_95"].as_array().expect("seven seeds have a band");
     assert!(band[0].as_f64() <= Some(median("mean")) && Some(median("mean")) <= band[1].as_f64());
     assert!(median("mean") > 0.0 && median("above_zero_ms") <= 12_000.0, "{in_doubt}");
-    let output = netsplit_in(&folder, &["sweep", "commit.toml", "--seeds", "0..7"]);
+    let output = netsplit_in(&folder, &["sweep", "commit.toml", "--seeds", "0..7", "--out", "out"]);
+    let csv = fs::read_to_string(folder.join("out/sweep.csv")).expect("the table");
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let column = rows[0].iter().position(|name| *name == "seed_in_doubt_mean_median").expect("a column");
+    assert_eq!(rows[1][column].parse::<f64>().ok(), Some(median("mean")));
+    assert_eq!(
+        (rows[0].len(), *rows[0].last().expect("a name")),
+        (rows[1].len(), "seed_in_doubt_above_zero_high_ms")
+    );
     assert!(said(&output).contains("in doubt (mean over time) median"), "{}", said(&output));
 }

@@ -93,18 +93,20 @@ pub(super) fn sweep(models: &Models, options: &Options) -> Result<Ended> {
     let asked = options.seeds.end - options.seeds.start;
     let interrupted = rows.iter().any(|row| row.tally.seeds < asked);
     let summary = sweep_report::json(options, &rows);
-    let mut written = Vec::new();
+    let (mut written, mut not_drawn) = (Vec::new(), Vec::new());
     if let Some(mut folder) = folder {
-        for figure in draw(options, &rows)? {
+        let (figures, others) = draw(options, &rows)?;
+        for figure in figures {
             folder.add_figure(&figure)?;
         }
+        not_drawn = others;
         folder.add("sweep.csv", sweep_report::csv(&rows))?;
         folder.add("summary.json", format!("{summary:#}\n"))?;
         written = folder.finish()?;
     }
     match options.json {
         true => say(&summary.to_string()),
-        false => sweep_report::print(options, &rows, &written),
+        false => sweep_report::print(options, &rows, &written, &not_drawn),
     }
     Ok(match rows.iter().all(|row| row.tally.holds()) {
         _ if interrupted => Ended::Interrupted,
@@ -144,27 +146,30 @@ fn rows<'a>(models: &'a Models, options: &Options) -> Result<Vec<Row<'a>>> {
     combinations.into_iter().map(row).collect()
 }
 
-/// The figures that the scenario asks for; those that suit the sweep if it asks for none.
-fn draw(options: &Options, rows: &[Row<'_>]) -> Result<Vec<Figure>> {
+/// The figures that the scenario asks for, and the names of those that suit the sweep, too; all of these if it asks
+/// for none.
+fn draw(options: &Options, rows: &[Row<'_>]) -> Result<(Vec<Figure>, Vec<&'static str>)> {
     let Row { scenario, .. } = &rows[0];
     let settings = rows.iter().map(|row| &row.tally.runs).collect();
     let sweep = Sweep { title: scenario.title(), keys: &options.vary, settings };
-    let mut names: Vec<&str> = scenario.content.plots.iter().map(|name| name.get_ref().as_str()).collect();
-    if names.is_empty() {
-        names = sweep::suitable(&sweep);
-    }
-    Ok(names.into_iter().map(|name| sweep::figure(name, &sweep)).collect::<Result<_, _>>()?)
+    let asked: Vec<&str> = scenario.content.plots.iter().map(|name| name.get_ref().as_str()).collect();
+    let suitable = sweep::suitable(&sweep);
+    let names = if asked.is_empty() { suitable.clone() } else { asked };
+    let others = suitable.into_iter().filter(|name| !names.contains(name)).collect();
+    let figures = names.into_iter().map(|name| sweep::figure(name, &sweep)).collect::<Result<_, _>>()?;
+    Ok((figures, others))
 }
 
-/// Runs all seeds of all rows, or as many as there are before an interrupt.
+/// Runs all seeds of all rows, or as many as there are before an interrupt: rows take turns, so that each has as
+/// many as the others, or one more.
 fn run_all(rows: &[Row<'_>], options: &Options, interrupt: &Interrupt) -> Result<Vec<Tally>> {
     let count = options.seeds.end - options.seeds.start;
     let tasks = count.checked_mul(rows.len() as u64).context("--seeds: that many runs never end")?;
     let tallies: Vec<Mutex<Tally>> = rows.iter().map(|row| Mutex::new(row.tally.clone())).collect();
     let threads = options.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     work(tasks, threads, interrupt, |task| {
-        let row = (task / count) as usize;
-        let seed = options.seeds.start + task % count;
+        let row = (task % rows.len() as u64) as usize;
+        let seed = options.seeds.start + task / rows.len() as u64;
         let run = Run { seed, plan: None, blind: true, trace: None };
         let finished = rows[row].model.run(&rows[row].scenario, &run)?;
         tallies[row].lock().unwrap_or_else(PoisonError::into_inner).add(seed, &finished);

@@ -8,6 +8,7 @@ use super::tally::CheckTally;
 use crate::plot::sweep::{OverSeeds, csv_cell, estimate_cells, share_text};
 use crate::time::format_span;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn milliseconds(span: Duration) -> f64 {
@@ -146,6 +147,16 @@ pub(super) fn csv(rows: &[Row<'_>]) -> String {
         ]
         .map(String::from),
     );
+    let gauges: BTreeSet<&str> =
+        rows.iter().flat_map(|row| row.tally.runs.gauges()).map(|(name, _)| name).collect();
+    for name in &gauges {
+        let name = name.replace(' ', "_");
+        let mean = ["mean_median", "mean_low", "mean_high"];
+        let above_zero = ["above_zero_median_ms", "above_zero_low_ms", "above_zero_high_ms"];
+        head.extend(
+            [mean, above_zero].concat().iter().map(|column| csv_cell(&format!("seed_{name}_{column}"))),
+        );
+    }
     let mut text = head.join(",") + "\n";
     for row in rows {
         let tally = &row.tally;
@@ -160,13 +171,20 @@ pub(super) fn csv(rows: &[Row<'_>]) -> String {
         let shares = [tally.runs.availability(), tally.runs.stale()];
         cells.extend(shares.map(|value| estimate_cells(value, 1e9)));
         cells.extend([tally.sent, tally.dropped].map(|count| count.to_string()));
+        for name in &gauges {
+            let of_row = tally.runs.gauges().find(|(other, _)| other == name);
+            let [mean, above_zero] = of_row.map_or([None; 2], |(_, values)| values);
+            cells.extend([estimate_cells(mean, 1e9), estimate_cells(above_zero, 1e6)]);
+        }
         text += &(cells.join(",") + "\n");
     }
     text
 }
 
 /// The summary, for a person.
-pub(super) fn print(options: &Options, rows: &[Row<'_>], written: &[String]) {
+///
+/// Of the figures, which are `written`, some that would suit were `not_drawn`.
+pub(super) fn print(options: &Options, rows: &[Row<'_>], written: &[String], not_drawn: &[&str]) {
     let Row { scenario, .. } = &rows[0];
     let model = scenario.content.model.get_ref();
     let duration = format_span(scenario.content.duration);
@@ -184,8 +202,13 @@ pub(super) fn print(options: &Options, rows: &[Row<'_>], written: &[String]) {
     for row in rows {
         print_checks(options, row, rows.len() == 1);
     }
-    if rows.len() > 1 && rows.iter().all(|row| row.tally.holds()) {
+    let done: u64 = rows.iter().map(|row| row.tally.seeds).sum();
+    let all = asked(options) * rows.len() as u64;
+    if rows.len() > 1 && done == all && rows.iter().all(|row| row.tally.holds()) {
         say("  all checks hold in every row");
+    }
+    if rows.len() > 1 && done < all && rows.iter().all(|row| row.tally.failing == 0) {
+        say("  no check is violated in any row so far");
     }
     if !written.is_empty() {
         say("");
@@ -193,8 +216,13 @@ pub(super) fn print(options: &Options, rows: &[Row<'_>], written: &[String]) {
     for file in written {
         say(&format!("  wrote {file}"));
     }
-    let done: u64 = rows.iter().map(|row| row.tally.seeds).sum();
-    let all = asked(options) * rows.len() as u64;
+    // Whoever names plots here knows.
+    if !not_drawn.is_empty() && !options.set.iter().any(|set| set.trim_start().starts_with("plots")) {
+        let names = not_drawn.join(", ");
+        say(&format!(
+            "  not drawn, as the scenario names its plots: {names}; --set 'plots=[]' draws what suits"
+        ));
+    }
     if done < all {
         match rows.len() {
             1 => say(&format!("\ninterrupted: {done} of {all} seeds are finished, {from}..{}", from + done)),
@@ -218,16 +246,16 @@ fn print_measures(row: &Row<'_>) {
     }
     let [p50, _, p99] = tally.runs.percentiles();
     let per_seed = [
-        ("p50", with_band(p50, ", 95 % band ", latency)),
-        ("p99", with_band(p99, ", 95 % band ", latency)),
-        ("availability", with_band(tally.runs.availability(), ", 95 % band ", share_text)),
-        ("stale reads", with_band(tally.runs.stale(), ", 95 % band ", share_text)),
+        ("p50", with_band(p50, ", 95 % confidence ", latency)),
+        ("p99", with_band(p99, ", 95 % confidence ", latency)),
+        ("availability", with_band(tally.runs.availability(), ", 95 % confidence ", share_text)),
+        ("stale reads", with_band(tally.runs.stale(), ", 95 % confidence ", share_text)),
     ];
     let per_seed = per_seed.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?)));
     let gauges = tally.runs.gauges().flat_map(|(name, [mean, above_zero])| {
-        let mean = with_band(mean, ", 95 % band ", share_text)
+        let mean = with_band(mean, ", 95 % confidence ", share_text)
             .map(|text| (format!("{name} (mean over time)"), text));
-        let above = with_band(above_zero, ", 95 % band ", latency);
+        let above = with_band(above_zero, ", 95 % confidence ", latency);
         [mean, above.map(|text| (format!("{name} (time above zero)"), text))]
     });
     let per_seed = per_seed.chain(gauges.flatten());
@@ -265,7 +293,7 @@ fn print_table(rows: &[Row<'_>]) {
         "open",
         "p50",
         "p99",
-        "p99 per seed, 95 % band",
+        "p99 per seed, 95 % confidence",
         "available",
     ];
     table[0].extend(heads.map(String::from));

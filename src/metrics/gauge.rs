@@ -37,8 +37,12 @@ impl Gauge {
     /// What it comes to over `span`; all zero if that is empty.
     pub fn over(&self, span: Range<Time>) -> Level {
         let (mut level, mut sum) = (Level::default(), 0);
-        let ends = self.steps.iter().skip(1).map(|&(time, _)| time).chain([span.end]);
-        for (&(begin, value), end) in self.steps.iter().zip(ends) {
+        // Those before have ended when the span begins.
+        let first = self.steps.partition_point(|&(time, _)| time <= span.start).saturating_sub(1);
+        let last = self.steps.partition_point(|&(time, _)| time < span.end).max(first);
+        let steps = &self.steps[first..last];
+        let ends = steps.iter().skip(1).map(|&(time, _)| time).chain([span.end]);
+        for (&(begin, value), end) in steps.iter().zip(ends) {
             let (begin, end) = (begin.max(span.start), end.min(span.end));
             if begin < end && value > 0 {
                 sum += u128::from(value) * (end - begin).as_nanos();

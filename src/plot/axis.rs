@@ -36,11 +36,12 @@ impl Axis {
         }
     }
 
-    /// Time from the start of the run to `end`; in seconds, unless the run is shorter than two.
-    pub fn time(end: Time) -> Axis {
+    /// Time from the start of the run to `end`, of what `title` says; in seconds, unless the run is shorter
+    /// than two.
+    pub fn time(title: &str, end: Time) -> Axis {
         let end = end.as_nanoseconds().max(1);
         let (unit, scale) = unit_of(end);
-        Axis::linear(format!("time ({unit})"), end, 0.0, linear_ticks(0, end, 12, scale))
+        Axis::linear(format!("{title} ({unit})"), end, 0.0, linear_ticks(0, end, 12, scale))
     }
 
     /// Latencies: from zero to the slowest, or from the fastest to the slowest on a logarithmic axis if
@@ -202,8 +203,8 @@ mod tests {
         assert_eq!(labels(&axis), ["0", "100", "200", "300", "400", "500", "600", "700"]);
         assert_eq!(Axis::latency(milliseconds(80), milliseconds(1200), 0.0).title, "latency (ms)");
         assert_eq!(Axis::latency(seconds(1), seconds(12), 0.0).title, "latency (s)");
-        assert_eq!(Axis::time(Time::ZERO + seconds(60)).title, "time (s)");
-        assert_eq!(Axis::time(Time::ZERO + milliseconds(40)).title, "time (ms)");
+        assert_eq!(Axis::time("time", Time::ZERO + seconds(60)).title, "time (s)");
+        assert_eq!(Axis::time("time", Time::ZERO + milliseconds(40)).title, "time (ms)");
     }
 
     #[test]
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_axis_of_no_length_has_ticks_and_pixels() {
-        assert_eq!(labels(&Axis::time(Time::ZERO)), ["0", "1"]);
+        assert_eq!(labels(&Axis::time("time", Time::ZERO)), ["0", "1"]);
         assert_eq!(Axis::latency(Duration::ZERO, Duration::ZERO, 0.0).pixel(0.0, (10, 20)), 10);
     }
 }

@@ -24,6 +24,8 @@ pub(super) const LEFT: i32 = 108;
 pub(super) const RIGHT: i32 = 964;
 /// The width of a line.
 pub(super) const LINE: u32 = 3;
+/// That of a line of another kind in the same colour.
+pub(super) const THIN: u32 = 1;
 const BOTTOM: i32 = HEIGHT - 72;
 const ROW_HEIGHT: i32 = 26;
 const MARGIN: i32 = 10;
@@ -33,6 +35,8 @@ const KEY_HEIGHT: i32 = 24;
 const KEY_LINES: i32 = 5;
 const KEY_SIZE: f64 = 16.0;
 
+/// The length of a dash and the space after it, in pixels.
+const DASH: f64 = 14.0;
 /// How opaque an area is.
 const PALE: f64 = 0.2;
 
@@ -46,10 +50,13 @@ pub(super) enum Mark {
     /// Words alone.
     Nothing,
     Line(RGBColor),
+    Thin(RGBColor),
     /// What a line may as well be: a paler area.
     Area(RGBColor),
     Square(RGBColor),
     Disc(RGBColor),
+    /// A disc that is hollow.
+    Ring(RGBColor),
     Point,
     Cross,
     Stroke,
@@ -59,6 +66,8 @@ pub(super) enum Mark {
 /// What stands around a figure's data.
 pub(super) struct Frame<'a> {
     pub title: &'a str,
+    /// What is different from what the title says.
+    pub subtitle: Option<String>,
     /// What the marks mean.
     pub key: Vec<(Mark, String)>,
     /// The plot's left edge, in pixels.
@@ -103,7 +112,13 @@ impl Frame<'_> {
         let size = if text_width(self.title, 23.0) <= width { 23.0 } else { 17.0 };
         let title = shorten(self.title, size, width);
         area.draw_text(&title, &text(size, HPos::Left, VPos::Top), (LEFT, 16))?;
-        let below_key = self.draw_key(area)?;
+        let mut below = KEY;
+        if let Some(subtitle) = &self.subtitle {
+            let subtitle = shorten(subtitle, KEY_SIZE, width);
+            area.draw_text(&subtitle, &text(KEY_SIZE, HPos::Left, VPos::Center), (LEFT, KEY - 6))?;
+            below += KEY_HEIGHT - 6;
+        }
+        let below_key = self.draw_key(area, below)?;
         let rows = bands::rows(self.bands, |band| self.span(band));
         let count = rows.iter().map(|lane| lane.row + 1).max().unwrap_or(0) as i32;
         let top = below_key + count * ROW_HEIGHT;
@@ -124,9 +139,9 @@ impl Frame<'_> {
         series(&Plot { area, x: &self.x, y: &self.y, left: self.left, top })
     }
 
-    /// Draws the key, on as many lines as it takes or else as there are; where it ends.
-    fn draw_key(&self, area: &Area) -> Result<i32, DrawingAreaErrorKind<std::io::Error>> {
-        let (mut x, mut y) = (LEFT, KEY);
+    /// Draws the key from `top` on, on as many lines as it takes or else as there are; where it ends.
+    fn draw_key(&self, area: &Area, top: i32) -> Result<i32, DrawingAreaErrorKind<std::io::Error>> {
+        let (mut x, mut y) = (LEFT, top);
         for (place, (mark, meaning)) in self.key.iter().enumerate() {
             let beside = if matches!(mark, Mark::Nothing) { 0 } else { 22 };
             let meaning = shorten(meaning, KEY_SIZE, RIGHT - LEFT - beside);
@@ -135,7 +150,7 @@ impl Frame<'_> {
                 (x, y) = (LEFT, y + KEY_HEIGHT);
             }
             let style = text(KEY_SIZE, HPos::Left, VPos::Center);
-            if y >= KEY + KEY_LINES * KEY_HEIGHT {
+            if y >= top + KEY_LINES * KEY_HEIGHT {
                 let more = format!("… and {} more", self.key.len() - place);
                 area.draw_text(&more, &style, (x, y))?;
                 break;
@@ -193,6 +208,21 @@ impl Plot<'_, '_> {
             kept = vec![(x - 1, y), (x + 1, y)];
         }
         self.area.draw(&PathElement::new(kept, colour.stroke_width(width)))
+    }
+
+    /// Draws a straight line in dashes.
+    pub fn dashes(&self, colour: RGBColor, from: (f64, f64), to: (f64, f64)) -> Drawn {
+        let (from, to) = (self.pixel(from), self.pixel(to));
+        let (x, y) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+        let length = (x * x + y * y).sqrt();
+        let at = |way: f64| {
+            let share = (way / length).min(1.0);
+            (from.0 + (x * share).round() as i32, from.1 + (y * share).round() as i32)
+        };
+        (0..(length / DASH).ceil() as i32).map(|dash| DASH * f64::from(dash)).try_for_each(|begin| {
+            let ends = vec![at(begin), at(begin + 0.6 * DASH)];
+            self.area.draw(&PathElement::new(ends, colour.stroke_width(LINE)))
+        })
     }
 
     /// Shades what lies between two lines, each in the order of x.
@@ -315,9 +345,16 @@ fn draw_mark(area: &Area, mark: Mark, (x, y): (i32, i32)) -> Drawn {
         Mark::Line(colour) => {
             area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], colour.stroke_width(LINE)))
         }
+        Mark::Thin(colour) => {
+            area.draw(&PathElement::new(vec![(x - 8, y), (x + 8, y)], colour.stroke_width(THIN)))
+        }
         Mark::Area(colour) => area.draw(&square((x, y), colour.mix(PALE).filled())),
         Mark::Square(colour) => area.draw(&square((x, y), colour.filled())),
         Mark::Disc(colour) => area.draw(&Circle::new((x, y), 7, colour.filled())),
+        Mark::Ring(colour) => {
+            area.draw(&Circle::new((x, y), 7, colour.filled()))?;
+            area.draw(&Circle::new((x, y), 4, WHITE.filled()))
+        }
         Mark::Point => area.draw(&Circle::new((x, y), 3, BLUE.filled())),
         Mark::Cross => area.draw(&Cross::new((x, y), 5, VERMILLION.stroke_width(2))),
         Mark::Stroke => area.draw(&PathElement::new(vec![(x, y - 6), (x, y + 6)], BLACK.stroke_width(2))),

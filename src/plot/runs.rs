@@ -2,9 +2,11 @@
 //! of their own.
 
 use super::counts::{Counts, OverSeeds, four_digits};
+use super::over_time::Step;
 use crate::metrics::{Band, Metrics, Operation, percentile};
 use crate::time::{Duration, Time, nanoseconds_of};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Billionths in one.
 pub(super) const WHOLE: f64 = 1e9;
@@ -22,8 +24,7 @@ pub struct Runs {
     load: Counts,
     availability: Counts,
     stale: Counts,
-    /// By name: the mean over time, and for how long it was above zero.
-    gauges: BTreeMap<&'static str, [Counts; 2]>,
+    gauges: BTreeMap<&'static str, Levels>,
     bands: Option<Vec<Band>>,
     /// That of the runs, by which availability counts.
     pub(super) deadline: Option<Duration>,
@@ -34,6 +35,15 @@ pub struct Runs {
 struct Window {
     availability: Counts,
     latency: Counts,
+}
+
+/// What the nodes of each run counted together under one name.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Levels {
+    mean: Counts,
+    above_zero: Counts,
+    /// The mean in each window of time.
+    windows: BTreeMap<u64, Counts>,
 }
 
 /// What is measured in each window of time.
@@ -96,9 +106,15 @@ impl Runs {
         stale_share.into_iter().for_each(|share| self.stale.add(billionths(share)));
         for (name, gauge) in metrics.totals() {
             let level = gauge.over(Time::ZERO..Time::ZERO + self.duration);
-            let [mean, above_zero] = self.gauges.entry(name).or_default();
-            mean.add(billionths(level.mean));
-            above_zero.add(nanoseconds_of(level.above_zero));
+            let window = self.gauge_window();
+            let levels = self.gauges.entry(name).or_default();
+            levels.mean.add(billionths(level.mean));
+            levels.above_zero.add(nanoseconds_of(level.above_zero));
+            let end = Time::ZERO + self.duration;
+            for (index, span) in spans(window, end) {
+                let mean = billionths(gauge.over(span).mean);
+                levels.windows.entry(index).or_default().add(four_digits(mean));
+            }
         }
         let bands = self.bands.get_or_insert_with(|| metrics.bands().to_vec());
         bands.retain(|band| metrics.bands().contains(band));
@@ -145,7 +161,8 @@ impl Runs {
 
     /// What the nodes of a run counted together, by name: its mean over time, and for how long it was above zero.
     pub fn gauges(&self) -> impl Iterator<Item = (&'static str, [Option<OverSeeds>; 2])> + '_ {
-        self.gauges.iter().map(|(name, counts)| (*name, counts.each_ref().map(Counts::over_seeds)))
+        let over_seeds = |levels: &Levels| [levels.mean.over_seeds(), levels.above_zero.over_seeds()];
+        self.gauges.iter().map(move |(name, levels)| (*name, over_seeds(levels)))
     }
 
     /// What was wrong at the same time in every run, in the order of beginning.
@@ -155,23 +172,36 @@ impl Runs {
         bands
     }
 
-    /// The measure over the runs in each window that has a value in some run: when the window begins and ends,
-    /// the value, and in how many runs there is one.
-    pub(super) fn by_window(
-        &self,
-        measure: Measure,
-    ) -> impl Iterator<Item = (Time, Time, OverSeeds, u64)> + '_ {
-        let window = self.window.unwrap_or_default();
+    /// The measure over the runs in each window that has a value in some run.
+    pub(super) fn by_window(&self, measure: Measure) -> Vec<Step> {
+        let counts = self.windows.iter().map(|(index, counts)| match measure {
+            Measure::Availability => (*index, &counts.availability),
+            Measure::Latency => (*index, &counts.latency),
+        });
+        self.steps(counts, self.window.unwrap_or_default())
+    }
+
+    /// The mean of what the nodes of a run counted together under `name`, in each window.
+    pub(super) fn gauge_by_window(&self, name: &str) -> Vec<Step> {
+        let levels = self.gauges.get(name).into_iter();
+        let counts = levels.flat_map(|levels| &levels.windows).map(|(index, counts)| (*index, counts));
+        self.steps(counts, self.gauge_window())
+    }
+
+    fn steps<'a>(&self, counts: impl Iterator<Item = (u64, &'a Counts)>, window: Duration) -> Vec<Step> {
         let width = nanoseconds_of(window);
-        self.windows.iter().filter_map(move |(index, counts)| {
-            let counts = match measure {
-                Measure::Availability => &counts.availability,
-                Measure::Latency => &counts.latency,
-            };
+        let step = |(index, counts): (u64, &Counts)| {
             let from = Time::from_nanoseconds(index * width);
             let to = (from + window).min(Time::ZERO + self.duration).max(from);
-            Some((from, to, counts.over_seeds()?, counts.total()))
-        })
+            Some(Step { from, to, value: counts.over_seeds()?, seeds: counts.total() })
+        };
+        counts.filter_map(step).collect()
+    }
+
+    /// The window of gauges, which have a value in every window there is: not so short that there are more of
+    /// them than pixels. Zero if there are no windows.
+    fn gauge_window(&self) -> Duration {
+        self.window.map_or(Duration::ZERO, |window| window.max(self.duration / 1_000))
     }
 
     fn add_windows(&mut self, metrics: &Metrics, window: Duration) {
@@ -190,6 +220,14 @@ impl Runs {
             }
         }
     }
+}
+
+/// All windows of time up to `end`; none if they are empty.
+fn spans(window: Duration, end: Time) -> impl Iterator<Item = (u64, Range<Time>)> {
+    let width = nanoseconds_of(window);
+    let count = if width == 0 { 0 } else { end.as_nanoseconds().div_ceil(width) };
+    let from = move |index: u64| Time::from_nanoseconds(index * width);
+    (0..count).map(move |index| (index, from(index)..(from(index) + window).min(end)))
 }
 
 fn billionths(value: f64) -> u64 {

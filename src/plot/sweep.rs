@@ -1,17 +1,19 @@
-//! Figures over many seeds and settings: medians with their 95 % bands, a line for each setting.
+//! Figures over many seeds and settings: medians with their 95 % confidence bands, a line for each setting.
 //!
 //! | name | shows | needs |
 //! |---|---|---|
 //! | `latency-cdf` | the latencies of all operations | |
 //! | `latency-over-time` | the median latency by windows of time | |
 //! | `availability` | the share of operations that took place, by windows of time | |
+//! | `gauges-over-time` | what nodes counted together: its mean by windows of time | |
 //! | `latency-against-load` | p50, p90 and p99 over the operations that are invoked per second | one key, of quantities |
 //! | `availability-against-staleness` | a point for each setting | reads of keys and values |
 //! | `heat-map-availability`, `heat-map-latency`, `heat-map-staleness` | a cell for each setting; p99 latency | two keys |
 //!
 //! The data beside a figure has a column for each key, then what is shown, then the ends of its band, which
 //! are empty if there are too few seeds. What runs have in a window of time is shown if at least half of them
-//! have something there, so that few do not speak for all.
+//! have something there, so that few do not speak for all. A band is where the median of all seeds is to be
+//! expected, not the runs.
 //!
 //! ```
 //! use netsplit::metrics::Metrics;
@@ -39,13 +41,16 @@ use super::colour::{COLOURS, GREY, of_line};
 use super::counts::BAND_FROM;
 pub use super::counts::{Counts, OverSeeds};
 use super::frame::{Drawing, Frame, LEFT, LINE, Mark};
+use super::runs::Measure;
 pub use super::runs::Runs;
-use super::runs::{Measure, WHOLE};
-use super::{Figure, PlotError, compare, draw_curve, rounded};
+use super::{Figure, PlotError, compare, draw_curve, gauges, over_time, rounded};
 use crate::metrics::Band;
-use crate::time::{Duration, Time, format_span};
+use crate::time::{Duration, format_span};
 use plotters::style::RGBColor;
 use std::fmt::Write;
+
+/// What the band of a median is.
+pub(super) const BAND: &str = "95 % confidence band";
 
 /// What is varied, and its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,15 +85,16 @@ struct Kind {
 /// Draws a figure, and writes its data.
 type Draw = fn(&Sweep) -> Result<(Drawing, String), PlotError>;
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     over_any("latency-cdf", is_short, latency_cdf),
-    over_any("latency-over-time", is_short, |sweep| over_time(sweep, Measure::Latency)),
-    over_any("availability", is_short, |sweep| over_time(sweep, Measure::Availability)),
+    over_any("latency-over-time", is_short, |sweep| over_time::by_window(sweep, Measure::Latency)),
+    over_any("availability", is_short, |sweep| over_time::by_window(sweep, Measure::Availability)),
+    over_any("gauges-over-time", gauges::are_few, gauges::over_seeds),
     Kind {
         name: "latency-against-load",
         needs: "one varied key, whose values are numbers, spans or distributions",
         applies: |keys| matches!(keys, [key] if key.values.iter().all(|value| is_quantity(value))),
-        shows: |_| true,
+        shows: compare::loads_differ,
         draw: compare::latency_against_load,
     },
     over_any("availability-against-staleness", has_reads, compare::availability_against_staleness),
@@ -161,77 +167,6 @@ fn kind(name: &str, keys: &[Key]) -> Result<&'static Kind, PlotError> {
     }
 }
 
-/// What a line shows in one window of time, in billionths.
-#[derive(Clone)]
-struct Step {
-    from: Time,
-    to: Time,
-    value: OverSeeds,
-}
-
-/// A measure by windows of time.
-fn over_time(sweep: &Sweep, measure: Measure) -> Result<(Drawing, String), PlotError> {
-    let (column, scale) = match measure {
-        Measure::Availability => ("share", WHOLE),
-        Measure::Latency => ("latency_ms", 1e6),
-    };
-    let mut csv = sweep.csv_head(&format!("window_start_s,{column},{column}_low,{column}_high,seeds"));
-    // Lines without gaps.
-    let mut lines: Vec<(usize, Vec<Step>)> = Vec::new();
-    for (index, runs) in sweep.settings.iter().enumerate() {
-        let mut steps = Vec::new();
-        for (from, to, value, seeds) in runs.by_window(measure) {
-            let cells = estimate_cells(Some(value), scale);
-            let _ = writeln!(csv, "{}{},{cells},{seeds}", csv_values(runs), from.as_seconds());
-            if 2 * seeds >= runs.count() {
-                steps.push(Step { from, to, value });
-            }
-        }
-        let parts = steps.chunk_by(|a, b| a.to == b.from);
-        lines.extend(parts.map(|part| (index, part.to_vec())));
-    }
-    let shown = || lines.iter().flat_map(|(_, steps)| steps).map(|step| step.value.range());
-    let end = sweep.settings.iter().map(|runs| runs.duration).max().unwrap_or_default();
-    let bands = sweep.bands();
-    let (y, unit) = match measure {
-        Measure::Availability => (Axis::share(&sweep.available()), WHOLE),
-        Measure::Latency => {
-            let mut axis = latency_axis(shown(), 0.05);
-            axis.title = format!("median {}", axis.title);
-            (axis, 1.0)
-        }
-    };
-    let frame = Frame {
-        title: sweep.title,
-        key: sweep.key_of_medians(),
-        left: LEFT,
-        bands: &bands,
-        x: Axis::time(Time::ZERO + end),
-        y,
-        absence: sweep.absence(shown().next().is_none()),
-    };
-    let points = |steps: &[Step], of: fn(OverSeeds) -> u64| -> Vec<(f64, f64)> {
-        let ends = |step: &Step| {
-            [step.from, step.to].map(|time| (time.as_nanoseconds() as f64, of(step.value) as f64 / unit))
-        };
-        steps.iter().flat_map(ends).collect()
-    };
-    let drawing = frame.draw(|plot| {
-        for (index, steps) in &lines {
-            let [low, high] = [|value: OverSeeds| value.range().0, |value: OverSeeds| value.range().1];
-            plot.between(sweep.colour(*index), &points(steps, low), &points(steps, high))?;
-        }
-        lines.iter().try_for_each(|(index, steps)| {
-            plot.line(
-                sweep.colour(*index),
-                sweep.width(*index, measure),
-                &points(steps, |value| value.median),
-            )
-        })
-    })?;
-    Ok((drawing, csv))
-}
-
 /// The distribution of the latencies of all seeds together, to four digits.
 fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     let mut csv = sweep.csv_head("latency_ms,share");
@@ -250,7 +185,7 @@ fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     let ends = curves.iter().filter_map(|curve| Some((curve.first()?.0 as u64, curve.last()?.0 as u64)));
     let latencies = |runs: &Runs| match (runs.latency(0.5), runs.latency(0.99)) {
         (Some(p50), Some(p99)) => format!("p50 {}, p99 {}", rounded(p50), rounded(p99)),
-        _ => "nothing took place".to_string(),
+        _ => runs.nothing().to_string(),
     };
     let alone = sweep.keys.is_empty();
     let meaning = |runs: &Runs| match alone {
@@ -259,7 +194,8 @@ fn latency_cdf(sweep: &Sweep) -> Result<(Drawing, String), PlotError> {
     };
     let frame = Frame {
         title: sweep.title,
-        key: sweep.key(meaning),
+        subtitle: sweep.subtitle(),
+        key: sweep.key(|_, runs| meaning(runs)),
         left: LEFT,
         bands: &[],
         // With room for the label of the last percentile.
@@ -285,7 +221,7 @@ impl Sweep<'_> {
 
     /// The width of the line of the setting at `index`. Stores are often all available, and their lines
     /// coincide: those on top are narrower, so that all are seen.
-    fn width(&self, index: usize, measure: Measure) -> u32 {
+    pub(super) fn width(&self, index: usize, measure: Measure) -> u32 {
         let above = (self.settings.len() - 1 - index) as u32;
         match (measure, self.settings.len()) {
             (Measure::Availability, 2..=4) => 2 + 2 * above,
@@ -294,30 +230,37 @@ impl Sweep<'_> {
         }
     }
 
-    /// A line for each setting, after the names of what is varied.
-    fn key(&self, meaning: impl Fn(&Runs) -> String) -> Vec<(Mark, String)> {
+    /// What is varied, which the title may say otherwise.
+    pub(super) fn subtitle(&self) -> Option<String> {
+        (!self.keys.is_empty()).then(|| format!("varied: {}", self.names()))
+    }
+
+    /// A line for each setting.
+    pub(super) fn key(&self, meaning: impl Fn(usize, &Runs) -> String) -> Vec<(Mark, String)> {
         let settings = self.settings.iter().enumerate();
-        let lines = settings.map(|(index, runs)| (Mark::Line(self.colour(index)), meaning(runs)));
-        let names = (!self.keys.is_empty()).then(|| (Mark::Nothing, format!("{}:", self.names())));
-        names.into_iter().chain(lines).collect()
+        settings.map(|(index, runs)| (Mark::Line(self.colour(index)), meaning(index, runs))).collect()
     }
 
     /// The same of medians and their bands.
-    fn key_of_medians(&self) -> Vec<(Mark, String)> {
+    pub(super) fn key_of_medians(&self, meaning: impl Fn(usize, &Runs) -> String) -> Vec<(Mark, String)> {
         if self.keys.is_empty() {
             let line = (Mark::Line(self.colour(0)), format!("median over {}", self.seeds()));
-            let band = (Mark::Area(self.colour(0)), "95 % band".to_string());
+            let band = (Mark::Area(self.colour(0)), format!("{BAND} of the median"));
             return [line].into_iter().chain(self.has_bands().then_some(band)).collect();
         }
-        let mark = if self.has_bands() { Mark::Area(GREY) } else { Mark::Nothing };
-        let mut key = self.key(Runs::label);
-        key.push((mark, self.medians()));
+        let mut key = self.key(meaning);
+        key.push(self.mark_of_medians());
         key
+    }
+
+    /// What lines and areas of any colour are.
+    pub(super) fn mark_of_medians(&self) -> (Mark, String) {
+        (if self.has_bands() { Mark::Area(GREY) } else { Mark::Nothing }, self.medians())
     }
 
     /// What a value is, in words.
     pub(super) fn medians(&self) -> String {
-        let band = if self.has_bands() { ", with its 95 % band" } else { "" };
+        let band = if self.has_bands() { format!(", with the {BAND} of the median") } else { String::new() };
         format!("median over {}{band}", self.seeds())
     }
 
@@ -327,10 +270,24 @@ impl Sweep<'_> {
 
     /// What availability is, in words.
     pub(super) fn available(&self) -> String {
+        format!("share of operations that took place{}", self.within())
+    }
+
+    /// In what time operations have to take place to count, in words; nothing if at any.
+    pub(super) fn within(&self) -> String {
         let deadline = self.settings.first().and_then(|runs| runs.deadline);
         let same = deadline.filter(|_| self.settings.iter().all(|runs| runs.deadline == deadline));
-        let within = same.map(|deadline| format!(" within {}", format_span(deadline)));
-        format!("share of operations that took place{}", within.unwrap_or_default())
+        same.map(|deadline| format!(" within {}", format_span(deadline))).unwrap_or_default()
+    }
+
+    /// What is counted over all of a run, in words.
+    pub(super) fn whole(&self) -> String {
+        match self.settings.split_first() {
+            Some((first, rest)) if rest.iter().all(|runs| runs.duration == first.duration) => {
+                format!("over the whole run of {}", format_span(first.duration))
+            }
+            _ => "over whole runs".to_string(),
+        }
     }
 
     /// The names of what is varied.
@@ -340,9 +297,12 @@ impl Sweep<'_> {
 
     /// How many seeds there are, in words.
     pub(super) fn seeds(&self) -> String {
-        match self.settings.iter().map(|runs| runs.count()).max().unwrap_or(0) {
-            1 => "1 seed".to_string(),
-            seeds => format!("{seeds} seeds"),
+        let counts = || self.settings.iter().map(|runs| runs.count());
+        match (counts().min().unwrap_or(0), counts().max().unwrap_or(0)) {
+            (1, 1) => "1 seed".to_string(),
+            (fewest, most) if fewest == most => format!("{most} seeds"),
+            // Interrupted.
+            (fewest, most) => format!("{fewest} to {most} seeds"),
         }
     }
 
@@ -363,7 +323,7 @@ impl Sweep<'_> {
     }
 
     /// What was wrong at the same time in every run of every setting.
-    fn bands(&self) -> Vec<Band> {
+    pub(super) fn bands(&self) -> Vec<Band> {
         let mut settings = self.settings.iter().filter(|runs| runs.count() > 0).map(|runs| runs.bands());
         let mut bands = settings.next().unwrap_or_default();
         settings.for_each(|others| bands.retain(|band| others.contains(band)));
@@ -382,6 +342,11 @@ impl Runs {
     /// The values of what is varied, in words.
     pub(super) fn label(&self) -> String {
         self.values.iter().map(|value| plain(value)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why there is no latency, in words.
+    pub(super) fn nothing(&self) -> &'static str {
+        if self.availability().is_none() { "nothing ended" } else { "nothing took place" }
     }
 }
 
