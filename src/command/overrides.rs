@@ -64,10 +64,7 @@ impl Text {
             bail!("{flag}: expected key=value, such as replicas=5 or network.loss_probability=0.01");
         };
         let value = literal(value.trim());
-        let mut path: Vec<&str> = key.trim().split('.').collect();
-        if !top.contains(&path[0]) {
-            path.insert(0, "parameters");
-        }
+        let path = path_of(key, top);
         const SECTIONS: [&str; 6] = ["parameters", "network", "topology", "storage", "processing", "nemesis"];
         match path[..] {
             ["faults" | "links", ..] => {
@@ -138,6 +135,15 @@ impl Text {
         (self.text, self.origins) = (text, origins);
         Ok(())
     }
+}
+
+/// Where a key stands. One whose first part is none of `top` is a parameter of the model.
+pub(super) fn path_of<'a>(key: &'a str, top: &[&str]) -> Vec<&'a str> {
+    let mut path: Vec<&str> = key.trim().split('.').collect();
+    if !top.contains(&path[0]) {
+        path.insert(0, "parameters");
+    }
+    path
 }
 
 /// The value as TOML: as it is if it reads as a value, else as a string.

@@ -8,8 +8,8 @@ use super::failure::FailureFile;
 use super::figures;
 use super::models::{AnyModel, Models};
 use super::output::Folder;
-use super::overrides::Setting;
-use super::scenario::Scenario;
+use super::overrides::{Setting, path_of};
+use super::scenario::{Scenario, TOP};
 use super::sweep_report;
 use super::tally::Tally;
 use super::workers::{Interrupt, work};
@@ -117,10 +117,15 @@ pub(super) fn sweep(models: &Models, options: &Options) -> Result<Ended> {
 
 /// Every combination of values, each known to be runnable.
 fn rows<'a>(models: &'a Models, options: &Options) -> Result<Vec<Row<'a>>> {
+    let keys = options.set.iter().filter_map(|setting| setting.split_once('=')).map(|(key, _)| key);
+    if keys.chain(options.vary.iter().map(|vary| &*vary.name)).any(|key| key.trim() == "seed") {
+        bail!("seed: a sweep has the seeds that --seeds says");
+    }
     let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
     for (place, vary) in options.vary.iter().enumerate() {
         let key = &vary.name;
-        if options.vary[..place].iter().any(|earlier| earlier.name == *key) {
+        let path = path_of(key, &TOP);
+        if options.vary[..place].iter().any(|earlier| path_of(&earlier.name, &TOP) == path) {
             bail!("--vary {key}: the key is varied twice: expected all of its values in one --vary");
         }
         let with = |value: &String, so_far: &Vec<(String, String)>| {

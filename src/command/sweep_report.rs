@@ -42,8 +42,9 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
             let failure = row.failures.iter().find(|failure| failure.check == check.name);
             let whole = tally.seeds == asked(options);
             let verdict = match check.violated > 0 || whole && check.is_unreached() {
-                true => "violated",
-                false => "holds",
+                true => Some("violated"),
+                false if tally.seeds == 0 => None,
+                false => Some("holds"),
             };
             let mut json = json!({
                 "name": check.name,
@@ -96,6 +97,7 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
                     "p50_ms": over_seeds(p50, as_milliseconds),
                     "p99_ms": over_seeds(p99, as_milliseconds),
                 },
+                "deadline_ms": row.scenario.content.deadline.map(milliseconds),
                 "availability_per_seed": over_seeds(tally.runs.availability(), as_share),
                 "stale_share_per_seed": over_seeds(tally.runs.stale(), as_share),
                 "gauges_per_seed": gauges.collect::<serde_json::Map<String, Json>>(),
@@ -105,13 +107,50 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
     };
     let first = &rows[0].scenario;
     json!({
-        "model": first.content.model.get_ref(),
+        "models": models(rows),
         "scenario": first.name,
         "engine": crate::ENGINE,
         "seeds": { "from": options.seeds.start, "to": options.seeds.end },
         "interrupted": rows.iter().any(|row| row.tally.seeds < asked(options)),
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
     })
+}
+
+/// The models of these rows, each once.
+fn models<'a>(rows: &'a [Row<'_>]) -> Vec<&'a str> {
+    let mut models: Vec<&str> = Vec::new();
+    for row in rows {
+        let model = row.scenario.content.model.get_ref().as_str();
+        if !models.contains(&model) {
+            models.push(model);
+        }
+    }
+    models
+}
+
+/// Of the deadline, if there is one.
+fn within(row: &Row<'_>) -> String {
+    let deadline = row.scenario.content.deadline;
+    deadline.map(|deadline| format!(" within {}", format_span(deadline))).unwrap_or_default()
+}
+
+/// The checks of all rows, each once, with the models that have it if not all do.
+fn print_what_holds(rows: &[Row<'_>]) {
+    let mut checks: Vec<(&str, &str)> = Vec::new();
+    for CheckTally { name, when, .. } in rows.iter().flat_map(|row| &row.tally.checks) {
+        if !checks.contains(&(when, name)) {
+            checks.push((when, name));
+        }
+    }
+    for (when, name) in checks {
+        let has = |row: &Row<'_>| row.tally.checks.iter().any(|check| check.name == name);
+        let of: Vec<&str> = models(rows)
+            .into_iter()
+            .filter(|model| rows.iter().any(|row| row.scenario.content.model.get_ref() == model && has(row)))
+            .collect();
+        let of = if rows.iter().all(has) { String::new() } else { format!(" ({})", of.join(", ")) };
+        say(&format!("  holds     {when}: {name}{of}"));
+    }
 }
 
 /// A line for each row, spans in milliseconds.
@@ -186,7 +225,7 @@ pub(super) fn csv(rows: &[Row<'_>]) -> String {
 /// Of the figures, which are `written`, some that would suit were `not_drawn`.
 pub(super) fn print(options: &Options, rows: &[Row<'_>], written: &[String], not_drawn: &[&str]) {
     let Row { scenario, .. } = &rows[0];
-    let model = scenario.content.model.get_ref();
+    let model = models(rows).join(", ");
     let duration = format_span(scenario.content.duration);
     let (from, to) = (options.seeds.start, options.seeds.end);
     say(&format!("{}  ({model}, seeds {from}..{to}, engine {}, {duration})", scenario.name, crate::ENGINE));
@@ -205,7 +244,8 @@ pub(super) fn print(options: &Options, rows: &[Row<'_>], written: &[String], not
     let done: u64 = rows.iter().map(|row| row.tally.seeds).sum();
     let all = asked(options) * rows.len() as u64;
     if rows.len() > 1 && done == all && rows.iter().all(|row| row.tally.holds()) {
-        say("  all checks hold in every row");
+        say("  all checks hold in every row:");
+        print_what_holds(rows);
     }
     if rows.len() > 1 && done < all && rows.iter().all(|row| row.tally.failing == 0) {
         say("  no check is violated in any row so far");
@@ -245,10 +285,11 @@ fn print_measures(row: &Row<'_>) {
         say(&format!("  latency      {}", latencies.join("   ")));
     }
     let [p50, _, p99] = tally.runs.percentiles();
+    let available = format!("availability{}", within(row));
     let per_seed = [
         ("p50", with_band(p50, ", 95 % confidence ", latency)),
         ("p99", with_band(p99, ", 95 % confidence ", latency)),
-        ("availability", with_band(tally.runs.availability(), ", 95 % confidence ", share_text)),
+        (&*available, with_band(tally.runs.availability(), ", 95 % confidence ", share_text)),
         ("stale reads", with_band(tally.runs.stale(), ", 95 % confidence ", share_text)),
     ];
     let per_seed = per_seed.into_iter().filter_map(|(name, text)| Some((name.to_string(), text?)));
@@ -294,9 +335,9 @@ fn print_table(rows: &[Row<'_>]) {
         "p50",
         "p99",
         "p99 per seed, 95 % confidence",
-        "available",
     ];
     table[0].extend(heads.map(String::from));
+    table[0].push(format!("available{}", within(&rows[0])));
     let reads = rows.iter().any(|row| row.tally.runs.stale().is_some());
     table[0].extend(reads.then(|| "stale reads".to_string()));
     for row in rows {
