@@ -97,6 +97,11 @@ impl<E> Scheduler<E> {
         }
     }
 
+    /// How many events have not left.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// The events that have not left, in no particular order.
     pub(crate) fn pending(&self) -> impl Iterator<Item = &E> {
         self.slots.iter().filter_map(|slot| slot.event.as_ref())

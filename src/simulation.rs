@@ -418,9 +418,14 @@ impl<M: Value> Simulation<M> {
         self.step_limit = limit;
     }
 
+    /// How many events are scheduled: messages on their way, timers that are set, faults to come.
+    pub fn pending_events(&self) -> usize {
+        self.ready.len() + self.scheduler.len()
+    }
+
     /// Whether nothing is pending.
     pub fn is_at_rest(&self) -> bool {
-        self.ready.is_empty() && self.scheduler.pending().next().is_none()
+        self.pending_events() == 0
     }
 
     /// The world before the first step, and the messages that the scenario has sent, whatever the network

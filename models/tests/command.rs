@@ -91,7 +91,8 @@ fn out_holds_plots_data_and_summary_and_they_are_the_same_bytes_again() {
         fs::read_dir(&one).expect("the folder").map(|e| e.expect("a file").file_name()).collect();
     names.sort();
     let files = |figure: &str| ["csv", "png", "svg"].map(|ending| format!("{figure}.{ending}"));
-    let figures = ["availability", "latency-cdf", "latency-over-time"].map(files).concat();
+    let figures =
+        ["availability", "gauges-over-time", "latency-cdf", "latency-over-time"].map(files).concat();
     let expected = [figures, vec!["summary.json".to_string()]].concat();
     assert_eq!(names, expected.iter().map(OsString::from).collect::<Vec<_>>());
     for name in names {
