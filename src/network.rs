@@ -277,22 +277,29 @@ const OWN_COUNTERS: usize = 64;
 /// numbers are still unique on each link, and a node that talks to a hundred thousand others stays small.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
-    own: Vec<(NodeId, u64)>,
+    /// Sorted, and beside each its count.
+    receivers: Vec<NodeId>,
+    counts: Vec<u64>,
     shared: u64,
 }
 
 impl Counters {
     pub(crate) fn next(&mut self, to: NodeId) -> u64 {
-        if let Some((_, count)) = self.own.iter_mut().find(|(known, _)| *known == to) {
-            *count += 1;
-            return *count;
+        match self.receivers.binary_search(&to) {
+            Ok(place) => {
+                self.counts[place] += 1;
+                self.counts[place]
+            }
+            Err(place) if self.receivers.len() < OWN_COUNTERS => {
+                self.receivers.insert(place, to);
+                self.counts.insert(place, 1);
+                1
+            }
+            Err(_) => {
+                self.shared += 1;
+                self.shared
+            }
         }
-        if self.own.len() < OWN_COUNTERS {
-            self.own.push((to, 1));
-            return 1;
-        }
-        self.shared += 1;
-        self.shared
     }
 }
 

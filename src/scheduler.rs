@@ -1,12 +1,14 @@
 //! The event queue: what happens next, and when. It knows times and an order, and nothing of nodes.
 //!
 //! Events leave by (time, sequence); the sequence is the order of scheduling, so that equal times are
-//! first in, first out, after those that are scheduled to be first. Keys live in a heap and events in slots, so that cancelling empties a slot at
-//! once and leaves only a dead key behind, which is skipped when it surfaces.
+//! first in, first out, after those that are scheduled to be first. Keys are in a calendar and events in slots, so
+//! that cancelling empties a slot at once and leaves at most a dead key behind, which is skipped; when half of the
+//! keys are dead they are thrown out.
+
+mod calendar;
 
 use crate::time::Time;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use calendar::{Calendar, Key};
 
 /// Names a scheduled event, to cancel it. Handles are in the order of scheduling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +19,7 @@ pub(crate) struct Handle {
 
 #[derive(Debug)]
 struct Slot<E> {
+    time: u64,
     sequence: u64,
     event: Option<E>,
 }
@@ -24,7 +27,7 @@ struct Slot<E> {
 /// A queue of events of type `E`.
 #[derive(Debug)]
 pub(crate) struct Scheduler<E> {
-    keys: BinaryHeap<Reverse<(Time, u64, u32)>>,
+    calendar: Calendar,
     slots: Vec<Slot<E>>,
     free: Vec<u32>,
     sequence: u64,
@@ -33,9 +36,12 @@ pub(crate) struct Scheduler<E> {
 /// Part of the sequence of whatever is not scheduled to be first.
 const ORDINARY: u64 = 1 << 63;
 
+/// So many dead keys are never too many.
+const FEW_DEAD: usize = 1_000;
+
 impl<E> Scheduler<E> {
     pub(crate) fn new() -> Self {
-        Scheduler { keys: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), sequence: 0 }
+        Scheduler { calendar: Calendar::new(), slots: Vec::new(), free: Vec::new(), sequence: 0 }
     }
 
     pub(crate) fn schedule(&mut self, time: Time, event: E) -> Handle {
@@ -49,7 +55,8 @@ impl<E> Scheduler<E> {
 
     fn insert(&mut self, time: Time, sequence: u64, event: E) -> Handle {
         self.sequence += 1;
-        let filled = Slot { sequence, event: Some(event) };
+        let time = time.as_nanoseconds();
+        let filled = Slot { time, sequence, event: Some(event) };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = filled;
@@ -60,26 +67,34 @@ impl<E> Scheduler<E> {
                 u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 events are pending")
             }
         };
-        self.keys.push(Reverse((time, sequence, slot)));
+        self.calendar.push(Key { time, sequence, slot });
         Handle { slot, sequence }
     }
 
     /// Takes back an event that has not left yet; none if it has.
     pub(crate) fn cancel(&mut self, handle: Handle) -> Option<E> {
-        let slot = &mut self.slots[handle.slot as usize];
-        let event = slot.event.take_if(|_| slot.sequence == handle.sequence)?;
-        self.free.push(handle.slot);
+        let Handle { sequence, slot } = handle;
+        let entry = &mut self.slots[slot as usize];
+        let event = entry.event.take_if(|_| entry.sequence == sequence)?;
+        let time = entry.time;
+        self.free.push(slot);
+        if !self.calendar.remove(Key { time, sequence, slot })
+            && self.calendar.len() > 2 * self.len() + FEW_DEAD
+        {
+            let slots = &self.slots;
+            self.calendar.make_anew(|key| is_alive(slots, key));
+        }
         Some(event)
     }
 
     pub(crate) fn pop(&mut self) -> Option<(Time, E)> {
-        while let Some(Reverse((time, sequence, slot))) = self.keys.pop() {
-            let entry = &mut self.slots[slot as usize];
-            if entry.sequence == sequence
+        while let Some(key) = self.calendar.pop() {
+            let entry = &mut self.slots[key.slot as usize];
+            if entry.sequence == key.sequence
                 && let Some(event) = entry.event.take()
             {
-                self.free.push(slot);
-                return Some((time, event));
+                self.free.push(key.slot);
+                return Some((Time::from_nanoseconds(key.time), event));
             }
         }
         None
@@ -88,12 +103,11 @@ impl<E> Scheduler<E> {
     /// When the next event is due.
     pub(crate) fn next_time(&mut self) -> Option<Time> {
         loop {
-            let &Reverse((time, sequence, slot)) = self.keys.peek()?;
-            let entry = &self.slots[slot as usize];
-            if entry.sequence == sequence && entry.event.is_some() {
-                return Some(time);
+            let key = self.calendar.peek()?;
+            if is_alive(&self.slots, &key) {
+                return Some(Time::from_nanoseconds(key.time));
             }
-            self.keys.pop();
+            self.calendar.pop();
         }
     }
 
@@ -108,12 +122,60 @@ impl<E> Scheduler<E> {
     }
 }
 
+/// Whether the event of `key` is still there.
+fn is_alive<E>(slots: &[Slot<E>], key: &Key) -> bool {
+    let entry = &slots[key.slot as usize];
+    entry.sequence == key.sequence && entry.event.is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
+        /// As below, with so many events, near and far, that the calendar has days and years, grows and shrinks.
+        #[test]
+        fn so_they_do_when_there_are_thousands_and_spans_of_any_length(
+            bits in prop::collection::vec((0u32..40, any::<u64>(), 0u8..8), 0..3_000),
+            burst in 0usize..2_000,
+        ) {
+            let mut scheduler = Scheduler::new();
+            let mut sorted = std::collections::BTreeMap::new();
+            let mut handles = Vec::new();
+            let mut now = 0;
+            let schedule = |scheduler: &mut Scheduler<usize>, sorted: &mut std::collections::BTreeMap<_, _>, time, number| {
+                sorted.insert((time, number), number);
+                (scheduler.schedule(Time::from_nanoseconds(time), number), time, number)
+            };
+            for number in 0..burst {
+                handles.push(schedule(&mut scheduler, &mut sorted, 0, number));
+            }
+            for (number, (bits, random, action)) in (burst..).zip(bits) {
+                match action {
+                    0..3 => {
+                        let first = sorted.pop_first().map(|((time, _), event)| (Time::from_nanoseconds(time), event));
+                        prop_assert_eq!(scheduler.next_time(), first.map(|first| first.0));
+                        prop_assert_eq!(scheduler.pop(), first);
+                        now = first.map_or(now, |first| first.0.as_nanoseconds());
+                    }
+                    3 if !handles.is_empty() => {
+                        let (handle, time, event) = handles[random as usize % handles.len()];
+                        prop_assert_eq!(scheduler.cancel(handle), sorted.remove(&(time, event)));
+                    }
+                    _ => {
+                        let time = now + random % (1 << bits);
+                        handles.push(schedule(&mut scheduler, &mut sorted, time, number));
+                    }
+                }
+                prop_assert_eq!(scheduler.len(), sorted.len());
+            }
+            let rest: Vec<(u64, usize)> =
+                std::iter::from_fn(|| scheduler.pop()).map(|(time, event)| (time.as_nanoseconds(), event)).collect();
+            let expected: Vec<(u64, usize)> = sorted.into_iter().map(|((time, _), event)| (time, event)).collect();
+            prop_assert_eq!(rest, expected);
+        }
+
         /// Against a sorted list, with many equal times and cancelled events.
         #[test]
         fn events_leave_by_time_then_in_the_order_of_scheduling(
