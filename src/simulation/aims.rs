@@ -56,7 +56,7 @@ impl<M: Value> Simulation<M> {
     /// Lets faults happen at the first moment at which `find` finds some: it is asked after each event, and what
     /// it finds happens a nanosecond later, once. They are repaired after `lasting`, if that is given.
     ///
-    /// `sim.schedule_when(None, |world| works(world).then(|| Fault::Crash(leader(world))))`
+    /// `sim.schedule_when(Some(seconds(1)), |world| leader(world).map(Fault::Crash))`
     ///
     /// # Panics
     /// As [`schedule_aimed`](Simulation::schedule_aimed) does.
