@@ -71,18 +71,14 @@ impl<M: Value> Simulation<M> {
 
     /// After an event: perhaps the moment of an awaited fault has come.
     pub(super) fn look_for_moments(&mut self) {
-        let world = &self.world;
-        let found = |Awaited { lasting, find }: &mut Awaited<M>| {
-            let faults = find(world);
-            (!faults.is_empty()).then_some((*lasting, faults))
-        };
         let mut come = Vec::new();
-        self.awaited.retain_mut(|awaited| match found(awaited) {
-            Some(moment) => {
-                come.push(moment);
-                false
+        self.awaited.retain_mut(|Awaited { lasting, find }| {
+            let faults = find(&self.world);
+            let waits = faults.is_empty();
+            if !waits {
+                come.push((*lasting, faults));
             }
-            None => true,
+            waits
         });
         for (lasting, faults) in come {
             // Not now: a plan has its faults before everything else at their instant.
