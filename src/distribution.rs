@@ -141,9 +141,14 @@ fn decimal(name: &str, number: f64) -> Decimal {
 impl Distribution {
     /// The span that belongs to `number`, a uniform 64-bit number. Log-normal and Pareto spans are at most
     /// ten years, so that the few far out in a tail do not end time.
-    #[inline]
     pub fn sample(&self, number: u64) -> Duration {
-        Duration::from_nanos(match self {
+        Duration::from_nanos(self.nanoseconds(number))
+    }
+
+    /// The same in nanoseconds.
+    #[inline]
+    pub(crate) fn nanoseconds(&self, number: u64) -> u64 {
+        match self {
             Distribution::Constant(span) => nanoseconds_of(*span),
             Distribution::Uniform(low, high) => {
                 let (low, high) = (nanoseconds_of(*low), nanoseconds_of(*high));
@@ -152,6 +157,16 @@ impl Distribution {
             Distribution::Exponential(mean) => {
                 let product = u128::from(nanoseconds_of(*mean)) * u128::from(negative_logarithm(number));
                 u64::try_from(product >> LOGARITHM_BITS).unwrap_or(u64::MAX)
+            }
+            _ => self.seldom(number),
+        }
+    }
+
+    /// For the kinds that cost more.
+    fn seldom(&self, number: u64) -> u64 {
+        match self {
+            Distribution::Constant(_) | Distribution::Uniform(..) | Distribution::Exponential(_) => {
+                self.nanoseconds(number)
             }
             Distribution::LogNormal { median, sigma } => {
                 let z = (normal_quantile(number) * (1u64 << LOGARITHM_BITS) as f64) as i64;
@@ -164,9 +179,9 @@ impl Distribution {
                 let power = power / i128::from(alpha.millionths().max(1));
                 times_exponential(nanoseconds_of(*minimum), power).min(LONGEST)
             }
-            Distribution::Mixture(mixture) => return mixture.sample(number),
-            Distribution::Measured(measured) => return measured.sample(number),
-        })
+            Distribution::Mixture(mixture) => nanoseconds_of(mixture.sample(number)),
+            Distribution::Measured(measured) => nanoseconds_of(measured.sample(number)),
+        }
     }
 
     /// The mean; ten years where it is longer or infinite.

@@ -6,12 +6,11 @@
 
 use crate::distribution::{Distribution, uniform};
 use crate::node::{NodeId, ParseNodeError};
-use crate::time::milliseconds;
+use crate::time::{milliseconds, nanoseconds_of};
 use crate::topology::Topology;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 /// A message's name: its link, and its number among the messages sent on it, counted from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +57,11 @@ impl FromStr for Address {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "data", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "data", serde(try_from = "f64", into = "f64"))]
-pub struct Probability(f64);
+pub struct Probability {
+    value: f64,
+    /// Of the 2^64 numbers, how many lie below; all if the value is one.
+    share: u64,
+}
 
 /// Why a number is not a probability.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,26 +77,28 @@ impl std::error::Error for ProbabilityError {}
 
 impl Probability {
     /// Never.
-    pub const ZERO: Probability = Probability(0.0);
+    pub const ZERO: Probability = Probability { value: 0.0, share: 0 };
 
     /// True for this share of all numbers.
     #[inline]
     pub(crate) fn holds_for(self, number: u64) -> bool {
-        // Scaling by a power of two is exact, and the cast keeps all of it.
-        u128::from(number) < (self.0 * 18_446_744_073_709_551_616.0) as u128
+        number < self.share || self.value == 1.0
     }
 }
 
 impl TryFrom<f64> for Probability {
     type Error = ProbabilityError;
     fn try_from(number: f64) -> Result<Self, ProbabilityError> {
-        if (0.0..=1.0).contains(&number) { Ok(Probability(number)) } else { Err(ProbabilityError(number)) }
+        // Scaling by a power of two is exact, and the cast keeps all of it but for one.
+        let share = (number * 18_446_744_073_709_551_616.0) as u64;
+        let probability = Probability { value: number, share };
+        if (0.0..=1.0).contains(&number) { Ok(probability) } else { Err(ProbabilityError(number)) }
     }
 }
 
 impl From<Probability> for f64 {
     fn from(probability: Probability) -> f64 {
-        probability.0
+        probability.value
     }
 }
 
@@ -127,7 +132,11 @@ impl Default for Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Lost,
-    Arrives { after: Duration, copy_after: Option<Duration> },
+    /// After so many nanoseconds, and its copy.
+    Arrives {
+        after: u64,
+        copy_after: Option<u64>,
+    },
 }
 
 /// The random numbers of one message. The slots are fixed, so that a link that starts to duplicate does
@@ -234,6 +243,7 @@ impl Network {
         Some(&self.topology.as_ref()?.regions()[index])
     }
 
+    #[inline]
     pub(crate) fn fate(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
         let own = self.own_link(from, to);
         let link = own.unwrap_or(&self.default_link);
@@ -243,7 +253,7 @@ impl Network {
         }
         let delay_for = |number| match (&self.topology, own) {
             (Some(topology), None) => self.delay_by_region(topology, from, to, number),
-            _ => link.delay.sample(number),
+            _ => link.delay.nanoseconds(number),
         };
         let copy_after = (link.duplication_probability != Probability::ZERO)
             .then(|| numbers.block(1))
@@ -253,6 +263,7 @@ impl Network {
     }
 
     /// The link that is set for these nodes or for their roles.
+    #[inline]
     fn own_link(&self, from: NodeId, to: NodeId) -> Option<&Link> {
         let own = if self.links.is_empty() { None } else { self.links.get(&(from, to)) };
         if own.is_some() || self.links_by_role.is_empty() {
@@ -262,44 +273,47 @@ impl Network {
         self.links_by_role.get(&(role(from)?, role(to)?))
     }
 
-    fn delay_by_region(&self, topology: &Topology, from: NodeId, to: NodeId, number: u64) -> Duration {
+    fn delay_by_region(&self, topology: &Topology, from: NodeId, to: NodeId, number: u64) -> u64 {
         match (self.regions.get(&from), self.regions.get(&to)) {
-            (Some(&from), Some(&to)) => topology.delay(from, to, number),
-            _ => self.default_link.delay.sample(number),
+            (Some(&from), Some(&to)) => nanoseconds_of(topology.delay(from, to, number)),
+            _ => self.default_link.delay.nanoseconds(number),
         }
     }
 }
 
-/// How many receivers a sender numbers one by one.
-const OWN_COUNTERS: usize = 64;
+/// With so many nodes, messages are numbered on each link.
+const FEW_NODES: usize = 64;
 
-/// One sender's message numbers. Beyond [`OWN_COUNTERS`] receivers the others share a counter: their
-/// numbers are still unique on each link, and a node that talks to a hundred thousand others stays small.
+/// The numbers of messages. In a simulation of up to [`FEW_NODES`] nodes a message's number counts those on its link;
+/// in a larger one it counts those of its sender, so that ten billion links need no counters. Either way no two
+/// messages on a link have the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
-    /// Sorted, and beside each its count.
-    receivers: Vec<NodeId>,
-    counts: Vec<u64>,
-    shared: u64,
+    nodes: usize,
+    /// How many were sent on each link, by sender and receiver.
+    links: Vec<u64>,
 }
 
 impl Counters {
-    pub(crate) fn next(&mut self, to: NodeId) -> u64 {
-        match self.receivers.binary_search(&to) {
-            Ok(place) => {
-                self.counts[place] += 1;
-                self.counts[place]
-            }
-            Err(place) if self.receivers.len() < OWN_COUNTERS => {
-                self.receivers.insert(place, to);
-                self.counts.insert(place, 1);
-                1
-            }
-            Err(_) => {
-                self.shared += 1;
-                self.shared
-            }
+    /// There is one more node.
+    pub(crate) fn add(&mut self) {
+        self.nodes += 1;
+    }
+
+    /// The number of the next message, where `sent` counts those of its sender.
+    #[inline]
+    pub(crate) fn next(&mut self, from: NodeId, to: NodeId, sent: &mut u64) -> u64 {
+        *sent += 1;
+        if self.nodes > FEW_NODES {
+            return *sent;
         }
+        let row = from.index() * FEW_NODES;
+        if self.links.len() < row + FEW_NODES {
+            self.links.resize(self.nodes * FEW_NODES, 0);
+        }
+        let count = &mut self.links[row + to.index()];
+        *count += 1;
+        *count
     }
 }
 
@@ -336,8 +350,8 @@ mod tests {
         let mut network = Network::default();
         let numbers = Fixed([[1 << 63, 1 << 63], [0, 0]]);
         let Fate::Arrives { after, copy_after: None } = network.fate(from, to, &numbers) else { panic!() };
-        network.default_link_mut().duplication_probability = Probability(0.1);
-        let copied = Fate::Arrives { after, copy_after: Some(milliseconds(1)) };
+        network.default_link_mut().duplication_probability = Probability::try_from(0.1).expect("in range");
+        let copied = Fate::Arrives { after, copy_after: Some(1_000_000) };
         assert_eq!(network.fate(from, to, &numbers), copied);
     }
 
@@ -345,7 +359,11 @@ mod tests {
     fn a_link_is_directed() {
         let (from, to) = ends();
         let mut network = Network::default();
-        network.set_link(from, to, Link { loss_probability: Probability(1.0), ..Link::default() });
+        network.set_link(
+            from,
+            to,
+            Link { loss_probability: Probability::try_from(1.0).expect("in range"), ..Link::default() },
+        );
         let numbers = Fixed([[0, 0], [0, 0]]);
         assert_eq!(network.fate(from, to, &numbers), Fate::Lost);
         assert!(matches!(network.fate(to, from, &numbers), Fate::Arrives { .. }));
@@ -354,7 +372,8 @@ mod tests {
     #[test]
     fn links_between_roles_win_over_the_default_and_not_over_a_link_that_is_set() {
         let (from, to) = ends();
-        let lossy = || Link { loss_probability: Probability(1.0), ..Link::default() };
+        let lossy =
+            || Link { loss_probability: Probability::try_from(1.0).expect("in range"), ..Link::default() };
         let numbers = Fixed([[0, 0], [0, 0]]);
         let mut network = Network::default();
         network.link_roles("server", "client", lossy());
@@ -368,14 +387,22 @@ mod tests {
     }
 
     #[test]
-    fn addresses_stay_unique_beyond_the_fan_out_that_is_counted_one_by_one() {
+    fn addresses_stay_unique_when_there_are_too_many_links_to_count() {
         let mut counters = Counters::default();
         let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..3 {
-            for to in 0..200 {
-                assert!(seen.insert((to, counters.next(NodeId::new(to)))));
+        let mut sent = [0; 3];
+        for nodes in 1..200 {
+            counters.add();
+            for from in 0..nodes.min(3) {
+                for to in 0..nodes {
+                    let ends = (NodeId::new(from), NodeId::new(to));
+                    assert!(seen.insert((ends, counters.next(ends.0, ends.1, &mut sent[from]))));
+                }
             }
         }
+        let (first, second) = ends();
+        assert!(seen.contains(&((first, second), 63)), "counted by link as long as there are few nodes");
+        assert!(!seen.contains(&((first, second), 64)));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use crate::distribution::Distribution;
 use crate::fingerprint::fingerprint;
 use crate::node::{NodeId, Nodes};
+use crate::scheduler;
 use crate::storage::{Storage, StorageError, Write, encode};
 use crate::time::Time;
 use serde::{Serialize, de::DeserializeOwned};
@@ -149,10 +150,21 @@ pub(crate) trait Environment {
     fn observed(&self) -> bool;
 }
 
+/// What a driver that has time knows a timer by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alarm {
+    /// None if it is overdue: it has left the scheduler, and waits for its node.
+    pub(crate) handle: Option<scheduler::Handle>,
+    /// What the node's monotonic clock shows when it is due.
+    pub(crate) due: Time,
+    /// Of the timers of one node, those that were set later have more.
+    pub(crate) order: u64,
+}
+
 /// The timers of one node. A timer's slot names it to the driver for as long as it is set.
 #[derive(Clone, Debug)]
 pub(crate) struct Timers<T> {
-    slots: Vec<Option<T>>,
+    slots: Vec<(Option<T>, Option<Alarm>)>,
 }
 
 impl<T: Eq> Timers<T> {
@@ -162,39 +174,54 @@ impl<T: Eq> Timers<T> {
 
     /// The slot of `timer`, set now if it was not.
     fn set(&mut self, timer: T) -> usize {
-        if let Some(slot) = self.slots.iter().position(|set| set.as_ref() == Some(&timer)) {
+        if let Some(slot) = self.slots.iter().position(|(set, _)| set.as_ref() == Some(&timer)) {
             return slot;
         }
-        let slot = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        // A timer that was taken back may still have its alarm, until that effect takes place.
+        let free = self.slots.iter().position(|(set, _)| set.is_none());
+        let slot = free.unwrap_or(self.slots.len());
         if slot == self.slots.len() {
-            self.slots.push(None);
+            self.slots.push((None, None));
         }
-        self.slots[slot] = Some(timer);
+        self.slots[slot].0 = Some(timer);
         slot
     }
 
     fn cancel(&mut self, timer: &T) -> Option<usize> {
-        let slot = self.slots.iter().position(|set| set.as_ref() == Some(timer))?;
-        self.slots[slot] = None;
+        let slot = self.slots.iter().position(|(set, _)| set.as_ref() == Some(timer))?;
+        self.slots[slot].0 = None;
         Some(slot)
     }
 
     pub(crate) fn take(&mut self, slot: usize) -> Option<T> {
-        self.slots.get_mut(slot)?.take()
+        self.slots.get_mut(slot)?.0.take()
     }
 
     pub(crate) fn get(&self, slot: usize) -> Option<&T> {
-        self.slots.get(slot)?.as_ref()
+        self.slots.get(slot)?.0.as_ref()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
-        self.slots.iter().enumerate().filter_map(|(slot, timer)| Some((slot, timer.as_ref()?)))
+        self.slots.iter().enumerate().filter_map(|(slot, (timer, _))| Some((slot, timer.as_ref()?)))
+    }
+
+    /// How many slots there are.
+    pub(crate) fn count(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn alarm(&mut self, slot: usize) -> &mut Option<Alarm> {
+        &mut self.slots[slot].1
+    }
+
+    pub(crate) fn alarms(&mut self) -> impl Iterator<Item = &mut Option<Alarm>> {
+        self.slots.iter_mut().map(|(_, alarm)| alarm)
     }
 }
 
 /// A handler's window on its node: who it is, what it may ask, and where its effects go.
 pub struct Context<'a, P: Process> {
-    pub(crate) core: Core<'a, P::Message>,
+    pub(crate) core: &'a mut Core<'a, P::Message>,
     pub(crate) timers: &'a mut Timers<P::Timer>,
 }
 
@@ -204,6 +231,8 @@ pub(crate) struct Core<'a, M> {
     pub(crate) environment: &'a mut dyn Environment,
     pub(crate) storage: &'a mut Arc<Storage>,
     pub(crate) effects: &'a mut Vec<Effect<M>>,
+    /// How many nodes there are.
+    pub(crate) count: usize,
 }
 
 impl<P: Process> Context<'_, P> {
@@ -226,12 +255,19 @@ impl<P: Process> Context<'_, P> {
     /// loss.
     ///
     /// # Panics
-    /// At the end of the handler, if there is no such node.
+    /// If there is no such node.
+    #[track_caller]
     pub fn send(&mut self, to: impl Into<NodeId>, message: P::Message) {
-        self.core.effects.push(Effect::Send { to: to.into(), message });
+        let (id, to, count) = (self.core.id, to.into(), self.core.count);
+        assert!(to.index() < count, "{id} sends to {to}: there is no such node, there are {count}");
+        self.core.effects.push(Effect::Send { to, message });
     }
 
     /// Sends `message` to each of `to`, in their order.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[track_caller]
     pub fn broadcast(&mut self, to: impl Nodes, message: P::Message) {
         for id in to.ids() {
             self.send(id, message.clone());

@@ -28,12 +28,14 @@ pub(crate) enum Domain {
 }
 
 const DOMAINS: usize = 7;
+const ROUNDS: usize = 10;
 
 /// The random numbers of one run.
 #[derive(Clone, Debug)]
 pub struct Random {
     seed: u64,
-    keys: [u64; DOMAINS],
+    /// Of each domain, one for each round.
+    keys: [[u64; ROUNDS]; DOMAINS],
 }
 
 impl Random {
@@ -45,7 +47,7 @@ impl Random {
             word.copy_from_slice(&split_mix(&mut state).to_le_bytes());
         }
         let mut chacha = ChaCha8Rng::from_seed(expanded);
-        Random { seed, keys: std::array::from_fn(|_| chacha.next_u64()) }
+        Random { seed, keys: std::array::from_fn(|_| round_keys(chacha.next_u64())) }
     }
 
     /// The seed these numbers belong to.
@@ -54,9 +56,9 @@ impl Random {
     }
 
     /// The two numbers at an address.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn at(&self, domain: Domain, place: u64, count: u64) -> [u64; 2] {
-        philox([place, count], self.keys[domain as usize])
+        philox([place, count], &self.keys[domain as usize])
     }
 }
 
@@ -97,16 +99,19 @@ pub(crate) fn scale(number: u64, bound: u64) -> u64 {
 }
 
 /// Philox 2x64-10.
-#[inline]
-fn philox(counter: [u64; 2], mut key: u64) -> [u64; 2] {
+#[inline(always)]
+fn philox(counter: [u64; 2], keys: &[u64; ROUNDS]) -> [u64; 2] {
     let [mut left, mut right] = counter;
-    for _ in 0..10 {
+    for key in keys {
         let product = u128::from(left) * 0xd2b7_4407_b1ce_6e93;
         left = (product >> 64) as u64 ^ key ^ right;
         right = product as u64;
-        key = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
     }
     [left, right]
+}
+
+fn round_keys(key: u64) -> [u64; ROUNDS] {
+    std::array::from_fn(|round| key.wrapping_add(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(round as u64)))
 }
 
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
@@ -125,10 +130,13 @@ mod tests {
     /// The known answers of Random123 (`kat_vectors`, philox2x64 10).
     #[test]
     fn philox_gives_the_known_answers_of_random123() {
-        assert_eq!(philox([0, 0], 0), [0xca00_a045_9843_d731, 0x66c2_4222_c9a8_45b5]);
-        assert_eq!(philox([u64::MAX, u64::MAX], u64::MAX), [0x65b0_21d6_0cd8_310f, 0x4d02_f322_2f86_df20]);
+        assert_eq!(philox([0, 0], &round_keys(0)), [0xca00_a045_9843_d731, 0x66c2_4222_c9a8_45b5]);
         assert_eq!(
-            philox([0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344], 0xa409_3822_299f_31d0),
+            philox([u64::MAX, u64::MAX], &round_keys(u64::MAX)),
+            [0x65b0_21d6_0cd8_310f, 0x4d02_f322_2f86_df20]
+        );
+        assert_eq!(
+            philox([0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344], &round_keys(0xa409_3822_299f_31d0)),
             [0x0a5e_742c_2997_341c, 0xb0f8_83d3_8000_de5d]
         );
     }
@@ -145,7 +153,7 @@ mod tests {
     fn keys_and_numbers_are_pinned() {
         let random = Random::new(7);
         assert_eq!(
-            random.keys[..5],
+            random.keys.map(|keys| keys[0])[..5],
             [
                 7_387_829_322_293_334_546,
                 14_283_834_251_474_640_193,

@@ -1,131 +1,103 @@
 //! The event queue: what happens next, and when. It knows times and an order, and nothing of nodes.
 //!
-//! Events leave by (time, sequence); the sequence is the order of scheduling, so that equal times are
-//! first in, first out, after those that are scheduled to be first. Keys are in a calendar and events in slots, so
-//! that cancelling empties a slot at once and leaves at most a dead key behind, which is skipped; when half of the
-//! keys are dead they are thrown out.
+//! Events leave in the order of their times; at equal times first come those that are planned, then the others, each
+//! first in, first out. Events lie in slots, and stay there until they leave; what is put in order are the numbers of
+//! their slots (`calendar`). An event that is cancelled is taken out of its slot and out of the order.
 
 mod calendar;
+mod slots;
 
 use crate::time::Time;
-use calendar::{Calendar, Key};
+use calendar::Calendar;
+use slots::Slots;
+use std::collections::BTreeMap;
 
-/// Names a scheduled event, to cancel it. Handles are in the order of scheduling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Handle {
-    sequence: u64,
-    slot: u32,
-}
-
-#[derive(Debug)]
-struct Slot<E> {
-    time: u64,
-    sequence: u64,
-    event: Option<E>,
-}
+/// Names an event that is scheduled, to cancel it. Whoever holds one gives it up when the event leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle(u32);
 
 /// A queue of events of type `E`.
 #[derive(Debug)]
 pub(crate) struct Scheduler<E> {
+    slots: Slots<E>,
     calendar: Calendar,
-    slots: Vec<Slot<E>>,
-    free: Vec<u32>,
-    sequence: u64,
+    /// By time, and by the order of planning.
+    planned: BTreeMap<(u64, u64), E>,
+    /// How many have been planned.
+    plans: u64,
 }
-
-/// Part of the sequence of whatever is not scheduled to be first.
-const ORDINARY: u64 = 1 << 63;
-
-/// So many dead keys are never too many.
-const FEW_DEAD: usize = 1_000;
 
 impl<E> Scheduler<E> {
     pub(crate) fn new() -> Self {
-        Scheduler { calendar: Calendar::new(), slots: Vec::new(), free: Vec::new(), sequence: 0 }
+        Scheduler { slots: Slots::new(), calendar: Calendar::new(), planned: BTreeMap::new(), plans: 0 }
     }
 
+    #[inline]
     pub(crate) fn schedule(&mut self, time: Time, event: E) -> Handle {
-        self.insert(time, ORDINARY | self.sequence, event)
+        let slot = self.slots.fill(time.as_nanoseconds(), event);
+        self.calendar.push(&mut self.slots, slot);
+        Handle(slot)
     }
 
-    /// Before everything else at its time, and after what was scheduled so earlier.
-    pub(crate) fn schedule_first(&mut self, time: Time, event: E) -> Handle {
-        self.insert(time, self.sequence, event)
+    /// Before everything at its time that is not planned, and after what was planned so earlier. There is no
+    /// taking it back.
+    pub(crate) fn plan(&mut self, time: Time, event: E) {
+        self.planned.insert((time.as_nanoseconds(), self.plans), event);
+        self.plans += 1;
     }
 
-    fn insert(&mut self, time: Time, sequence: u64, event: E) -> Handle {
-        self.sequence += 1;
-        let time = time.as_nanoseconds();
-        let filled = Slot { time, sequence, event: Some(event) };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                self.slots[slot as usize] = filled;
-                slot
-            }
-            None => {
-                self.slots.push(filled);
-                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 events are pending")
-            }
-        };
-        self.calendar.push(Key { time, sequence, slot });
-        Handle { slot, sequence }
+    /// Takes back an event that has not left.
+    pub(crate) fn cancel(&mut self, Handle(slot): Handle) -> E {
+        self.calendar.remove(&mut self.slots, slot);
+        self.slots.empty(slot)
     }
 
-    /// Takes back an event that has not left yet; none if it has.
-    pub(crate) fn cancel(&mut self, handle: Handle) -> Option<E> {
-        let Handle { sequence, slot } = handle;
-        let entry = &mut self.slots[slot as usize];
-        let event = entry.event.take_if(|_| entry.sequence == sequence)?;
-        let time = entry.time;
-        self.free.push(slot);
-        if !self.calendar.remove(Key { time, sequence, slot })
-            && self.calendar.len() > 2 * self.len() + FEW_DEAD
+    /// The next event, if it is due at `end` or before.
+    #[inline]
+    pub(crate) fn pop_until(&mut self, end: Time) -> Option<(Time, E)> {
+        if !self.planned.is_empty()
+            && let Some(planned) = self.pop_planned(end)
         {
-            let slots = &self.slots;
-            self.calendar.make_anew(|key| is_alive(slots, key));
+            return planned;
         }
-        Some(event)
+        let slot = self.calendar.pop_until(&mut self.slots, end.as_nanoseconds())?;
+        let time = self.slots.time(slot);
+        Some((Time::from_nanoseconds(time), self.slots.empty(slot)))
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Time, E)> {
-        while let Some(key) = self.calendar.pop() {
-            let entry = &mut self.slots[key.slot as usize];
-            if entry.sequence == key.sequence
-                && let Some(event) = entry.event.take()
-            {
-                self.free.push(key.slot);
-                return Some((Time::from_nanoseconds(key.time), event));
-            }
+    /// The next event if it is planned; none if the next one is not.
+    #[cold]
+    fn pop_planned(&mut self, end: Time) -> Option<Option<(Time, E)>> {
+        let entry = self.planned.first_entry()?;
+        let time = entry.key().0;
+        if self.calendar.next_time(&mut self.slots).is_some_and(|next| next < time) {
+            return None;
         }
-        None
-    }
-
-    /// When the next event is due.
-    pub(crate) fn next_time(&mut self) -> Option<Time> {
-        loop {
-            let key = self.calendar.peek()?;
-            if is_alive(&self.slots, &key) {
-                return Some(Time::from_nanoseconds(key.time));
-            }
-            self.calendar.pop();
-        }
+        let is_due = time <= end.as_nanoseconds();
+        Some(is_due.then(|| (Time::from_nanoseconds(time), entry.remove())))
     }
 
     /// How many events have not left.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.calendar.len() + self.planned.len()
     }
 
     /// The events that have not left, in no particular order.
     pub(crate) fn pending(&self) -> impl Iterator<Item = &E> {
-        self.slots.iter().filter_map(|slot| slot.event.as_ref())
+        self.slots.filled().chain(self.planned.values())
     }
-}
 
-/// Whether the event of `key` is still there.
-fn is_alive<E>(slots: &[Slot<E>], key: &Key) -> bool {
-    let entry = &slots[key.slot as usize];
-    entry.sequence == key.sequence && entry.event.is_some()
+    /// Whether there are many events, and more of those that come next are known since this was last asked.
+    #[inline]
+    pub(crate) fn knows_more(&mut self) -> bool {
+        self.calendar.knows_more()
+    }
+
+    /// The events that are known to come next.
+    pub(crate) fn coming(&self) -> impl Iterator<Item = &E> {
+        self.calendar.coming().filter_map(|slot| self.slots.event(slot))
+    }
 }
 
 #[cfg(test)]
@@ -133,83 +105,140 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    proptest! {
-        /// As below, with so many events, near and far, that the calendar has days and years, grows and shrinks.
-        #[test]
-        fn so_they_do_when_there_are_thousands_and_spans_of_any_length(
-            bits in prop::collection::vec((0u32..40, any::<u64>(), 0u8..8), 0..3_000),
-            burst in 0usize..2_000,
-        ) {
-            let mut scheduler = Scheduler::new();
-            let mut sorted = std::collections::BTreeMap::new();
-            let mut handles = Vec::new();
-            let mut now = 0;
-            let schedule = |scheduler: &mut Scheduler<usize>, sorted: &mut std::collections::BTreeMap<_, _>, time, number| {
-                sorted.insert((time, number), number);
-                (scheduler.schedule(Time::from_nanoseconds(time), number), time, number)
-            };
-            for number in 0..burst {
-                handles.push(schedule(&mut scheduler, &mut sorted, 0, number));
-            }
-            for (number, (bits, random, action)) in (burst..).zip(bits) {
-                match action {
-                    0..3 => {
-                        let first = sorted.pop_first().map(|((time, _), event)| (Time::from_nanoseconds(time), event));
-                        prop_assert_eq!(scheduler.next_time(), first.map(|first| first.0));
-                        prop_assert_eq!(scheduler.pop(), first);
-                        now = first.map_or(now, |first| first.0.as_nanoseconds());
-                    }
-                    3 if !handles.is_empty() => {
-                        let (handle, time, event) = handles[random as usize % handles.len()];
-                        prop_assert_eq!(scheduler.cancel(handle), sorted.remove(&(time, event)));
-                    }
-                    _ => {
-                        let time = now + random % (1 << bits);
-                        handles.push(schedule(&mut scheduler, &mut sorted, time, number));
-                    }
-                }
-                prop_assert_eq!(scheduler.len(), sorted.len());
-            }
-            let rest: Vec<(u64, usize)> =
-                std::iter::from_fn(|| scheduler.pop()).map(|(time, event)| (time.as_nanoseconds(), event)).collect();
-            let expected: Vec<(u64, usize)> = sorted.into_iter().map(|((time, _), event)| (time, event)).collect();
-            prop_assert_eq!(rest, expected);
+    /// What is expected, by a sorted list: planned ones first, then in the order of scheduling.
+    type Sorted = std::collections::BTreeMap<(u64, bool, usize), usize>;
+
+    struct Compared {
+        scheduler: Scheduler<usize>,
+        sorted: Sorted,
+        handles: Vec<(Handle, u64, usize)>,
+        now: u64,
+        count: usize,
+    }
+
+    impl Compared {
+        fn new() -> Self {
+            let (scheduler, sorted) = (Scheduler::new(), Sorted::new());
+            Compared { scheduler, sorted, handles: Vec::new(), now: 0, count: 0 }
         }
 
-        /// Against a sorted list, with many equal times and cancelled events.
-        #[test]
-        fn events_leave_by_time_then_in_the_order_of_scheduling(
-            script in prop::collection::vec((0u64..8, 0u8..4), 0..200)
-        ) {
-            let mut scheduler = Scheduler::new();
-            let mut list: Vec<(Time, usize)> = Vec::new();
-            let mut handles = Vec::new();
-            let mut now = Time::ZERO;
-            for (number, (offset, action)) in script.into_iter().enumerate() {
-                match action {
-                    0 => {
-                        let first = (!list.is_empty()).then(|| {
-                            let at = (0..list.len()).min_by_key(|&i| (list[i].0, i)).unwrap();
-                            list.remove(at)
-                        });
-                        prop_assert_eq!(scheduler.next_time(), first.map(|f| f.0));
-                        prop_assert_eq!(scheduler.pop(), first);
-                        now = first.map_or(now, |f| f.0);
-                    }
-                    1 if !handles.is_empty() => {
-                        let (handle, event): (Handle, usize) = handles[offset as usize % handles.len()];
-                        let there = list.iter().any(|entry| entry.1 == event);
-                        prop_assert_eq!(scheduler.cancel(handle), there.then_some(event));
-                        list.retain(|entry| entry.1 != event);
-                    }
-                    _ => {
-                        let time = Time::from_nanoseconds(now.as_nanoseconds() + offset);
-                        handles.push((scheduler.schedule(time, number), number));
-                        list.push((time, number));
-                    }
-                }
-                prop_assert_eq!(scheduler.pending().count(), list.len());
+        fn schedule(&mut self, time: u64) {
+            let handle = self.scheduler.schedule(Time::from_nanoseconds(time), self.count);
+            self.sorted.insert((time, true, self.count), self.count);
+            self.handles.push((handle, time, self.count));
+            self.count += 1;
+        }
+
+        fn plan(&mut self, time: u64) {
+            self.scheduler.plan(Time::from_nanoseconds(time), self.count);
+            self.sorted.insert((time, false, self.count), self.count);
+            self.count += 1;
+        }
+
+        fn pop_until(&mut self, end: u64) {
+            let first = self.sorted.first_entry().filter(|first| first.key().0 <= end);
+            let first = first.map(|first| (first.key().0, first.remove()));
+            let popped = self.scheduler.pop_until(Time::from_nanoseconds(end));
+            assert_eq!(popped.map(|(time, event)| (time.as_nanoseconds(), event)), first);
+            if let Some((time, event)) = first {
+                self.now = time;
+                self.handles.retain(|handle| handle.2 != event);
             }
         }
+
+        fn cancel(&mut self, random: u64) {
+            if !self.handles.is_empty() {
+                let at = random as usize % self.handles.len();
+                let (handle, time, event) = self.handles.swap_remove(at);
+                assert_eq!(self.scheduler.cancel(handle), event);
+                self.sorted.remove(&(time, true, event));
+            }
+        }
+
+        fn finish(&mut self) {
+            assert_eq!(self.scheduler.len(), self.sorted.len());
+            let mut pending: Vec<usize> = self.scheduler.pending().copied().collect();
+            pending.sort_unstable();
+            let mut expected: Vec<usize> = self.sorted.values().copied().collect();
+            expected.sort_unstable();
+            assert_eq!(pending, expected);
+            while !self.sorted.is_empty() {
+                self.pop_until(u64::MAX);
+            }
+            assert!(self.scheduler.pop_until(Time::from_nanoseconds(u64::MAX)).is_none());
+        }
+    }
+
+    proptest! {
+        /// With so many events, near and far, that there are days and far lists, that grow and shrink; and looking
+        /// ahead of the time at which something is scheduled next.
+        #[test]
+        fn events_leave_as_from_a_sorted_list_when_there_are_thousands(
+            spread in 1u32..45,
+            bits in prop::collection::vec((0u32..40, any::<u64>(), 0u8..16), 0..3_000),
+            burst in 0usize..2_000,
+        ) {
+            let mut compared = Compared::new();
+            for _ in 0..burst {
+                compared.schedule(0);
+            }
+            for (bits, random, action) in bits {
+                let ahead = compared.now + random % (1 << bits.min(spread));
+                match action {
+                    0..6 => compared.pop_until(u64::MAX),
+                    6 => compared.pop_until(ahead),
+                    7 => compared.plan(ahead),
+                    8 | 9 => compared.cancel(random),
+                    _ => compared.schedule(ahead),
+                }
+            }
+            compared.finish();
+        }
+
+        /// With many equal times.
+        #[test]
+        fn events_leave_as_from_a_sorted_list_at_equal_times(
+            script in prop::collection::vec((0u64..8, 0u8..9), 0..300)
+        ) {
+            let mut compared = Compared::new();
+            for (offset, action) in script {
+                let time = compared.now + offset;
+                match action {
+                    0..2 => compared.pop_until(u64::MAX),
+                    2 => compared.pop_until(time),
+                    3 => compared.cancel(offset),
+                    4 => compared.plan(time),
+                    _ => compared.schedule(time),
+                }
+            }
+            compared.finish();
+        }
+    }
+
+    #[test]
+    fn an_event_at_the_end_of_time_is_the_last() {
+        let mut compared = Compared::new();
+        for count in 0..200 {
+            compared.schedule(u64::MAX - count % 3);
+            compared.schedule(count);
+        }
+        compared.finish();
+    }
+
+    /// Timers that are set anew long before they are due, ten thousand times as many as are pending.
+    #[test]
+    fn cancelled_events_leave_nothing_behind() {
+        let mut scheduler = Scheduler::new();
+        let at = Time::from_nanoseconds;
+        let mut handles: Vec<Handle> =
+            (0..100).map(|count| scheduler.schedule(at(1_000_000 + count), count)).collect();
+        for round in 0..10_000 {
+            for (count, handle) in (0..).zip(&mut handles) {
+                scheduler.cancel(*handle);
+                *handle = scheduler.schedule(at(1_000_000 + 100 * round + count), count);
+            }
+        }
+        assert_eq!(scheduler.len(), 100);
+        assert!(scheduler.slots.len() <= 101);
     }
 }

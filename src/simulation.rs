@@ -3,14 +3,17 @@
 //! This file and `faults.rs` are what a scenario's author calls; `driver.rs` is what happens between two
 //! calls.
 
+mod agenda;
 mod aims;
 mod driver;
+mod effects;
 mod faults;
 mod observers;
 
 pub use aims::Target;
 pub use observers::Observed;
 
+use agenda::Agenda;
 use aims::{Aim, Awaited};
 
 use crate::distribution::{Distribution, constant};
@@ -19,11 +22,11 @@ use crate::network::{Address, Counters, Link, Network, Probability};
 use crate::node::{Handle, NodeId, Nodes};
 use crate::process::{Context, Effect, Process, Value};
 use crate::random::Random;
-use crate::scheduler::{self, Scheduler};
+use crate::scheduler::Scheduler;
 use crate::story::Story;
 use crate::time::{Time, milliseconds};
 use crate::world::World;
-use driver::{Delivery, Pending};
+use driver::Pending;
 use observers::AnyObserver;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Index;
@@ -42,6 +45,9 @@ pub struct Simulation<M: Value> {
     /// Events of nodes that became ready, due now, before anything in the scheduler.
     ready: VecDeque<Pending<M>>,
     agendas: Vec<Agenda<M>>,
+    counters: Counters,
+    /// How many timers have been set.
+    timers_set: u64,
     edits: BTreeMap<Address, Edit>,
     /// Those that came too late or for another kind of message.
     inert_edits: Vec<Edit>,
@@ -58,47 +64,8 @@ pub struct Simulation<M: Value> {
     step_limit: u64,
     observers: Vec<Box<dyn AnyObserver<M>>>,
     effects: Vec<Effect<M>>,
-}
-
-/// What the driver keeps for one node.
-struct Agenda<M> {
-    timers: Vec<Option<Alarm>>,
-    /// The start or the sync that the node waits for.
-    awaited: Option<scheduler::Handle>,
-    /// Events that came while the node was paused or waited for a sync, oldest first.
-    waiting: VecDeque<Pending<M>>,
-    counters: Counters,
-    /// How long a message occupies the node, and the one that does.
-    processing: Option<Distribution>,
-    in_process: Option<Delivery<M>>,
-    processed: u64,
-    draws: u64,
-    syncs: u64,
-    crashes: u64,
-}
-
-/// A timer that is set, and what the node's monotonic clock shows when it is due.
-#[derive(Clone, Copy)]
-struct Alarm {
-    handle: scheduler::Handle,
-    due: Time,
-}
-
-impl<M> Agenda<M> {
-    fn new() -> Self {
-        Agenda {
-            timers: Vec::new(),
-            awaited: None,
-            waiting: VecDeque::new(),
-            counters: Counters::default(),
-            processing: None,
-            in_process: None,
-            processed: 0,
-            draws: 0,
-            syncs: 0,
-            crashes: 0,
-        }
-    }
+    /// The nodes that the next events are about, if they are worth a look ahead.
+    coming: Vec<NodeId>,
 }
 
 /// The process of a client that the scenario speaks for: it keeps what it receives.
@@ -136,6 +103,8 @@ impl<M: Value> Simulation<M> {
             scheduler: Scheduler::new(),
             ready: VecDeque::new(),
             agendas: Vec::new(),
+            counters: Counters::default(),
+            timers_set: 0,
             edits: BTreeMap::new(),
             inert_edits: Vec::new(),
             aims: Vec::new(),
@@ -148,6 +117,7 @@ impl<M: Value> Simulation<M> {
             step_limit: STEP_LIMIT,
             observers: Vec::new(),
             effects: Vec::new(),
+            coming: Vec::new(),
         };
         // The first observer tells the story of a test that fails.
         sim.observe(Story::default());
@@ -210,37 +180,33 @@ impl<M: Value> Simulation<M> {
         client: bool,
         mut make: impl FnMut(NodeId, &[NodeId]) -> P,
     ) -> Vec<Handle<P>> {
-        let first = self.agendas.len();
-        let earlier = self.world.role(role).count();
+        let first = self.world.count();
         let all: Vec<NodeId> = (first..first + count).map(NodeId::new).collect();
-        let add =
-            |(index, &id)| self.add_node(role, index, format!("{role}-{index}"), client, make(id, &all));
-        (earlier..).zip(&all).map(add).collect()
+        let processes = all.iter().map(|&id| make(id, &all)).collect();
+        self.admit(role, client, false, processes);
+        all.into_iter().map(Handle::new).collect()
     }
 
     /// A node that is alone in its role has the role's name.
     fn add_single<P: Process<Message = M>>(&mut self, role: &str, client: bool, process: P) -> Handle<P> {
-        let index = self.world.role(role).count();
-        let name = if index == 0 { role.to_string() } else { format!("{role}-{index}") };
-        self.add_node(role, index, name, client, process)
+        let id = NodeId::new(self.world.count());
+        self.admit(role, client, true, vec![process]);
+        Handle::new(id)
     }
 
-    fn add_node<P: Process<Message = M>>(
-        &mut self,
-        role: &str,
-        index: usize,
-        name: String,
-        client: bool,
-        process: P,
-    ) -> Handle<P> {
-        let handle = self.world.add(role, index, name, client, process);
-        self.network.add(handle.id(), role, index);
-        let start = self.scheduler.schedule(self.now, Pending::Start(handle.id()));
-        let processing = self.processing.get(role).cloned();
-        self.agendas.push(Agenda { awaited: Some(start), processing, ..Agenda::new() });
-        let record = Self::added(self.now, &self.world, handle.id());
-        Self::tell(&mut self.observers, record);
-        handle
+    fn admit<P: Process<Message = M>>(&mut self, role: &str, client: bool, single: bool, processes: Vec<P>) {
+        let before = self.world.count_of(role);
+        for (index, id) in (before..).zip(self.world.add(role, client, single, processes)) {
+            self.network.add(id, role, index);
+            self.counters.add();
+            let start = self.scheduler.schedule(self.now, Pending::Start(id));
+            self.agendas.push(Agenda::new(start));
+            if let Some(processing) = self.processing.get(role) {
+                self.agendas[id.index()].line().processing = Some(processing.clone());
+            }
+            let record = Self::added(self.now, &self.world, id);
+            Self::tell(&mut self.observers, record);
+        }
     }
 
     // ---- Network and storage ----
@@ -309,7 +275,7 @@ impl<M: Value> Simulation<M> {
         let time = time.into();
         for id in nodes.ids() {
             self.expect(id);
-            self.agendas[id.index()].processing = Some(time.clone());
+            self.agendas[id.index()].line().processing = Some(time.clone());
         }
     }
 

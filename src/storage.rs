@@ -71,8 +71,6 @@ pub struct Storage {
     durable: Content,
     /// Writes that took place since, oldest first.
     unsynced: Vec<Write>,
-    /// Syncs do nothing.
-    ignores_syncs: bool,
     /// What the process reads: everything it wrote, durable or not.
     view: Content,
 }
@@ -119,16 +117,6 @@ impl Storage {
     /// The write takes place: from here on a crash may keep it.
     pub(crate) fn issue(&mut self, write: Write) {
         self.unsynced.push(write);
-    }
-
-    /// Lets syncs do nothing.
-    pub(crate) fn ignore_syncs(&mut self) {
-        self.ignores_syncs = true;
-    }
-
-    /// How many writes a sync waits for.
-    pub(crate) fn awaited(&self) -> usize {
-        if self.ignores_syncs { 0 } else { self.unsynced.len() }
     }
 
     pub(crate) fn sync(&mut self) {

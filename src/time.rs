@@ -30,6 +30,15 @@ impl Time {
         self.0 as f64 / 1e9
     }
 
+    /// The instant so many nanoseconds later.
+    ///
+    /// # Panics
+    /// If it is later than 584 years after the start.
+    #[inline]
+    pub(crate) const fn after(self, nanoseconds: u64) -> Time {
+        Time(self.0.checked_add(nanoseconds).expect("virtual time ends 584 years after the start"))
+    }
+
     /// The span from `earlier` to this instant; zero if `earlier` is later.
     pub const fn since(self, earlier: Time) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -41,8 +50,7 @@ impl Add<Duration> for Time {
     /// # Panics
     /// If the sum is later than 584 years after the start.
     fn add(self, span: Duration) -> Time {
-        let sum = self.0.checked_add(nanoseconds_of(span));
-        Time(sum.expect("virtual time ends 584 years after the start"))
+        self.after(nanoseconds_of(span))
     }
 }
 

@@ -5,16 +5,20 @@
 //! driver. A world is a value; nodes are shared between copies and cloned when they change.
 
 mod cell;
+mod roster;
 
 use crate::clock::Clock;
 use crate::fingerprint::Fingerprinter;
 use crate::links::Links;
 use crate::node::{Handle, NodeId, NodeKey};
-use crate::process::{AnyValue, Core, Effect, Environment, Process, Value};
+use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Process, Value};
 use crate::storage::Storage;
-use cell::{Cell, ProcessCell, Stimulus};
+use crate::time::Time;
+use cell::{Cell, Owned};
+use roster::Roster;
 use std::collections::BTreeMap;
 use std::hash::Hash;
+use std::hint::black_box;
 use std::ops::Index;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,33 +75,19 @@ impl<M> Event<M> {
     }
 }
 
-/// A node's name: its role, and its index among the nodes of that role.
-#[derive(Debug)]
-struct Identity {
-    name: String,
-    role: String,
-    key: NodeKey,
-    client: bool,
-}
-
 #[derive(Debug)]
 struct Node<M> {
-    identity: Arc<Identity>,
-    /// As it was given to the simulation; what a restart begins from.
-    initial: Arc<dyn Cell<M>>,
     /// None while crashed.
-    cell: Option<Arc<dyn Cell<M>>>,
+    cell: Option<Owned<M>>,
     storage: Arc<Storage>,
     paused: bool,
     /// What the handler asked for after its sync; the node waits for the sync while this is there.
     held: Option<Arc<Vec<Effect<M>>>>,
 }
 
-impl<M> Clone for Node<M> {
+impl<M: 'static> Clone for Node<M> {
     fn clone(&self) -> Self {
         Node {
-            identity: self.identity.clone(),
-            initial: self.initial.clone(),
             cell: self.cell.clone(),
             storage: self.storage.clone(),
             paused: self.paused,
@@ -109,7 +99,10 @@ impl<M> Clone for Node<M> {
 /// The state of all nodes and links.
 #[derive(Debug)]
 pub struct World<M> {
+    roster: Arc<Roster<M>>,
     nodes: Vec<Node<M>>,
+    /// What a node has stored that has stored nothing.
+    empty: Arc<Storage>,
     ignores_syncs: bool,
     partitions: Vec<Links>,
     slow: Vec<(Links, Duration)>,
@@ -117,10 +110,12 @@ pub struct World<M> {
     clocks: BTreeMap<NodeId, Clock>,
 }
 
-impl<M> Clone for World<M> {
+impl<M: 'static> Clone for World<M> {
     fn clone(&self) -> Self {
         World {
+            roster: self.roster.clone(),
             nodes: self.nodes.clone(),
+            empty: self.empty.clone(),
             ignores_syncs: self.ignores_syncs,
             partitions: self.partitions.clone(),
             slow: self.slow.clone(),
@@ -132,7 +127,9 @@ impl<M> Clone for World<M> {
 impl<M: Value> World<M> {
     pub(crate) fn new() -> Self {
         World {
+            roster: Arc::new(Roster::new()),
             nodes: Vec::new(),
+            empty: Arc::default(),
             ignores_syncs: false,
             partitions: Vec::new(),
             slow: Vec::new(),
@@ -147,7 +144,7 @@ impl<M: Value> World<M> {
 
     /// The nodes of kind `P`, up or crashed, in the order of adding.
     pub fn nodes_of<P: Process<Message = M>>(&self) -> impl Iterator<Item = Handle<P>> {
-        self.ids().filter(|&id| self.node(id).initial.is::<P>()).map(Handle::new)
+        self.ids().filter(|&id| self.roster.runs::<P>(id.index())).map(Handle::new)
     }
 
     /// The process of kind `P` on `node`; none if the node is crashed or of another kind.
@@ -156,7 +153,7 @@ impl<M: Value> World<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn get<P: Process<Message = M>>(&self, node: impl Into<NodeId>) -> Option<&P> {
-        self.node(node.into()).cell.as_deref()?.process::<P>()
+        self.node(node.into()).cell.as_ref()?.get().process::<P>()
     }
 
     /// All nodes, in the order of adding.
@@ -170,7 +167,7 @@ impl<M: Value> World<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn name(&self, node: impl Into<NodeId>) -> &str {
-        &self.node(node.into()).identity.name
+        self.roster.name(self.known(node.into()))
     }
 
     /// The node called `name`: as it was added (`replica-0`), or by its number (`n0`).
@@ -181,7 +178,7 @@ impl<M: Value> World<M> {
 
     /// The nodes of a role, in the order of adding.
     pub fn role(&self, role: &str) -> impl Iterator<Item = NodeId> {
-        self.ids().filter(move |id| self.node(*id).identity.role == role)
+        self.roster.role(role)
     }
 
     /// Whether the node is a client: outside of the system, so that no nemesis touches it.
@@ -190,7 +187,7 @@ impl<M: Value> World<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn is_client(&self, node: impl Into<NodeId>) -> bool {
-        self.node(node.into()).identity.client
+        self.roster.is_client(self.known(node.into()))
     }
 
     /// Whether the node is not crashed. A paused node is up.
@@ -243,44 +240,55 @@ impl<M: Value> World<M> {
         &self.node(node.into()).storage
     }
 
+    /// Adds a node for each of `processes`, `role-0`, `role-1` and so on; if `is_single`, the first of its role is
+    /// called by the role alone.
     pub(crate) fn add<P: Process<Message = M>>(
         &mut self,
         role: &str,
-        index: usize,
-        name: String,
         client: bool,
-        process: P,
-    ) -> Handle<P> {
-        let key = NodeKey::new(role, index);
-        let identity = Identity { name, role: role.to_string(), key, client };
-        let cell: Arc<dyn Cell<M>> = Arc::new(ProcessCell::new(process));
-        let mut storage = Storage::default();
-        if self.ignores_syncs {
-            storage.ignore_syncs();
-        }
-        self.nodes.push(Node {
-            identity: Arc::new(identity),
-            initial: cell.clone(),
-            cell: Some(cell),
-            storage: Arc::new(storage),
+        is_single: bool,
+        processes: Vec<P>,
+    ) -> impl Iterator<Item = NodeId> + use<M, P> {
+        let roster = Arc::make_mut(&mut self.roster);
+        let added = roster.add(role, client, is_single, processes);
+        self.nodes.extend(added.clone().map(|at| Node {
+            cell: Some(Owned::Alone(roster.cell(at))),
+            storage: self.empty.clone(),
             paused: false,
             held: None,
-        });
-        Handle::new(NodeId::new(self.nodes.len() - 1))
+        }));
+        added.map(NodeId::new)
+    }
+
+    /// How many nodes there are, and of a role.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn count_of(&self, role: &str) -> usize {
+        self.roster.count(role)
     }
 
     /// On all nodes, those that are added later included.
     pub(crate) fn ignore_syncs(&mut self) {
         self.ignores_syncs = true;
-        for node in &mut self.nodes {
-            Arc::make_mut(&mut node.storage).ignore_syncs();
-        }
+    }
+
+    /// From here on, copies share what they do not change.
+    pub(crate) fn share(&mut self) {
+        self.nodes.iter_mut().filter_map(|node| node.cell.as_mut()).for_each(Owned::share);
     }
 
     /// How much longer a message from `from` to `to` takes because that link is slow.
     pub(crate) fn slowdown(&self, from: NodeId, to: NodeId) -> Duration {
         let slow = self.slow.iter().filter(|(links, _)| links.contains(from, to));
         slow.fold(Duration::ZERO, |sum, (_, by)| sum.saturating_add(*by))
+    }
+
+    /// What the wall clock of `node` shows.
+    #[inline]
+    pub(crate) fn wall_clock(&self, node: NodeId, now: Time) -> Time {
+        if self.clocks.is_empty() { now } else { self.clock(node).wall(now) }
     }
 
     pub(crate) fn clock(&self, node: NodeId) -> Clock {
@@ -293,7 +301,7 @@ impl<M: Value> World<M> {
     }
 
     pub(crate) fn key(&self, node: NodeId) -> NodeKey {
-        self.nodes[node.index()].identity.key
+        self.roster.key(node.index())
     }
 
     /// Whether the node can handle an event now: neither crashed, nor paused, nor waiting for a sync.
@@ -305,21 +313,44 @@ impl<M: Value> World<M> {
     /// Whether a crash would lose more of the node than its storage says: the process is not as it was added,
     /// a timer is set, or a handler waits for its sync.
     pub(crate) fn has_state(&self, node: NodeId) -> bool {
-        let Node { cell, initial, held, .. } = &self.nodes[node.index()];
-        let changed = |cell: &Arc<dyn Cell<M>>| cell.fingerprint() != initial.fingerprint();
+        let Node { cell, held, .. } = &self.nodes[node.index()];
+        let initial = self.roster.cell(node.index());
+        let changed = |cell: &Owned<M>| cell.get().fingerprint() != initial.fingerprint();
         held.is_some() || cell.as_ref().is_some_and(changed)
     }
 
     pub(crate) fn timer(&self, node: NodeId, slot: usize) -> Option<&dyn AnyValue> {
-        self.nodes[node.index()].cell.as_deref()?.timer(slot)
+        self.nodes[node.index()].cell.as_ref()?.get().timer(slot)
     }
 
     /// The slots of the timers that are set on `node`.
     pub(crate) fn timers(&self, node: NodeId) -> Vec<usize> {
-        self.nodes[node.index()].cell.as_deref().map_or_else(Vec::new, Cell::timers)
+        let cell = self.nodes[node.index()].cell.as_ref();
+        cell.map_or_else(Vec::new, |cell| cell.get().timers())
+    }
+
+    /// What the driver keeps beside the timer in `slot` of `node`, which is up.
+    #[inline]
+    pub(crate) fn alarm(&mut self, node: NodeId, slot: usize) -> &mut Option<Alarm> {
+        let cell = self.nodes[node.index()].cell.as_mut();
+        cell.expect("only a node that is up has alarms").get_mut().alarm(slot)
+    }
+
+    pub(crate) fn alarms(&mut self, node: NodeId) -> Vec<&mut Option<Alarm>> {
+        let cell = self.nodes[node.index()].cell.as_mut();
+        cell.map_or_else(Vec::new, |cell| cell.get_mut().alarms())
+    }
+
+    /// Reads these nodes, to have them near when they are asked for; each step for all of them, so that what is
+    /// far away is fetched at the same time.
+    pub(crate) fn touch(&self, nodes: &[NodeId]) {
+        let near = nodes.iter().filter(|node| self.nodes[node.index()].paused).count();
+        let cells = nodes.iter().filter_map(|node| self.nodes[node.index()].cell.as_ref());
+        black_box(cells.fold(near, |sum, cell| sum + cell.get().touch()));
     }
 
     /// The transition function. Appends to `effects` what the node of this event asks for.
+    #[inline(always)]
     pub(crate) fn apply(
         &mut self,
         event: Event<M>,
@@ -327,18 +358,20 @@ impl<M: Value> World<M> {
         effects: &mut Vec<Effect<M>>,
     ) {
         match event {
-            Event::Start(id) => self.handle(id, Stimulus::Start, environment, effects),
+            Event::Start(id) => self.handle(id, environment, effects, |cell, core| cell.start(core)),
             Event::Deliver { from, to, message } => {
-                self.handle(to, Stimulus::Message { from, message }, environment, effects);
+                self.handle(to, environment, effects, |cell, core| cell.deliver(from, message, core));
             }
-            Event::Fire { node, slot } => self.handle(node, Stimulus::Timer { slot }, environment, effects),
+            Event::Fire { node, slot } => {
+                self.handle(node, environment, effects, |cell, core| cell.fire(slot, core));
+            }
             Event::Synced(id) => {
                 let node = &mut self.nodes[id.index()];
                 Arc::make_mut(&mut node.storage).sync();
                 let held = node.held.take().expect("a sync completes on a node that waits for it");
                 let first = effects.len();
                 effects.extend(Arc::unwrap_or_clone(held));
-                node.take_place(effects, first);
+                node.take_place(effects, first, self.ignores_syncs);
             }
             Event::Crash { node: id, kept, torn } => {
                 let node = &mut self.nodes[id.index()];
@@ -348,9 +381,8 @@ impl<M: Value> World<M> {
                 node.paused = false;
             }
             Event::Restart(id) => {
-                let node = &mut self.nodes[id.index()];
-                node.cell = Some(node.initial.clone());
-                self.handle(id, Stimulus::Restart, environment, effects);
+                self.nodes[id.index()].cell = Some(Owned::Alone(self.roster.cell(id.index())));
+                self.handle(id, environment, effects, |cell, core| cell.restart(core));
             }
             Event::Pause(id) => self.nodes[id.index()].paused = true,
             Event::Resume(id) => self.nodes[id.index()].paused = false,
@@ -377,32 +409,21 @@ impl<M: Value> World<M> {
         }
     }
 
+    #[inline(always)]
     fn handle(
         &mut self,
         id: NodeId,
-        stimulus: Stimulus<M>,
         environment: &mut dyn Environment,
         effects: &mut Vec<Effect<M>>,
+        handler: impl for<'a> FnOnce(&'a mut dyn Cell<M>, &'a mut Core<'a, M>),
     ) {
         let count = self.nodes.len();
         let node = &mut self.nodes[id.index()];
         let cell = node.cell.as_mut().expect("only a node that is up handles an event");
-        if Arc::get_mut(cell).is_none() {
-            *cell = cell.clone_cell();
-        }
-        let cell = Arc::get_mut(cell).expect("a fresh copy is not shared");
         let first = effects.len();
-        cell.handle(stimulus, Core { id, environment, storage: &mut node.storage, effects });
-        for effect in &effects[first..] {
-            if let Effect::Send { to, .. } = effect {
-                let name = &node.identity.name;
-                assert!(
-                    to.index() < count,
-                    "{id} ({name}) sends to {to}: there is no such node, there are {count}"
-                );
-            }
-        }
-        node.take_place(effects, first);
+        let storage = &mut node.storage;
+        handler(cell.get_mut(), &mut Core { id, environment, storage, effects: &mut *effects, count });
+        node.take_place(effects, first, self.ignores_syncs);
     }
 
     /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on, where there
@@ -410,7 +431,8 @@ impl<M: Value> World<M> {
     pub(crate) fn fingerprint(&self) -> u128 {
         let mut hasher = Fingerprinter::new();
         for node in &self.nodes {
-            (node.cell.as_deref().map(Cell::fingerprint), &node.storage, node.paused).hash(&mut hasher);
+            let cell = node.cell.as_ref().map(|cell| cell.get().fingerprint());
+            (cell, &node.storage, node.paused).hash(&mut hasher);
             node.held.hash(&mut hasher);
         }
         self.partitions.hash(&mut hasher);
@@ -419,8 +441,15 @@ impl<M: Value> World<M> {
 
     #[track_caller]
     fn node(&self, id: NodeId) -> &Node<M> {
+        &self.nodes[self.known(id)]
+    }
+
+    /// The place of a node.
+    #[track_caller]
+    fn known(&self, id: NodeId) -> usize {
         let count = self.nodes.len();
-        self.nodes.get(id.index()).unwrap_or_else(|| panic!("there is no node {id}: there are {count}"))
+        assert!(id.index() < count, "there is no node {id}: there are {count}");
+        id.index()
     }
 }
 
@@ -442,12 +471,13 @@ impl<P: Process> Index<Handle<P>> for World<P::Message> {
 impl<M> Node<M> {
     /// Lets the effects from `first` on take place in order, up to a sync that has something to wait
     /// for; the rest is held.
-    fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize) {
+    #[inline]
+    fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize, ignores_syncs: bool) {
         for at in first..effects.len() {
             match &mut effects[at] {
                 Effect::Write(write) => Arc::make_mut(&mut self.storage).issue(write.clone()),
-                Effect::Sync { writes } if self.storage.awaited() > 0 => {
-                    *writes = self.storage.awaited();
+                Effect::Sync { writes } if !ignores_syncs && self.storage.unsynced() > 0 => {
+                    *writes = self.storage.unsynced();
                     self.held = Some(Arc::new(effects.split_off(at + 1)));
                     return;
                 }

@@ -132,7 +132,7 @@ fn a_message_to_nobody_is_a_violation() {
 }
 
 #[test]
-#[should_panic(expected = "n0 (astray) sends to n9: there is no such node, there are 1")]
+#[should_panic(expected = "n0 sends to n9: there is no such node, there are 1")]
 fn a_message_to_nobody_is_said_to_be_one_in_a_timed_run() {
     astray(1).run();
 }

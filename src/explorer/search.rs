@@ -14,6 +14,7 @@ impl<M: Value> Exploration<'_, M> {
         let (world, sent) = self.start.not_yet_run();
         let mut first =
             State { world: world.clone(), in_flight: BTreeMap::new(), drops: 0, crashes: 0, timers: 0 };
+        first.world.share();
         for (from, to, message) in sent {
             first.launch(*from, *to, message.clone(), self.messages);
         }

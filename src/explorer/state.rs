@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(super) type Flying = (NodeId, NodeId, u128);
 
 #[derive(Clone)]
-pub(super) struct State<M> {
+pub(super) struct State<M: 'static> {
     pub(super) world: World<M>,
     pub(super) in_flight: BTreeMap<Flying, (M, u32)>,
     pub(super) drops: u32,
@@ -139,6 +139,7 @@ impl<M: Value> State<M> {
         let node = event.node().expect("links change in no action");
         let mut effects = Vec::new();
         self.world.apply(event, choices, &mut effects);
+        self.world.share();
         for effect in effects {
             if let Effect::Send { to, message } = effect {
                 self.launch(node, to, message, options.messages);

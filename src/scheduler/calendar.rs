@@ -1,204 +1,361 @@
-//! Keys in the order of (time, sequence): a calendar whose days are as long as some thirty events take.
+//! Slots in the order of their times: a calendar whose days are as long as some thirty events take.
 //!
 //! R. Brown, "Calendar Queues: A Fast O(1) Priority Queue Implementation for the Simulation Event Set Problem",
-//! CACM 1988, as a ladder of three steps: the day that is read now, sorted; the days of this year, unsorted; and the
-//! years to come, each a list. A year has as many days as what is pending needs, so that most keys are put into
-//! a day at once and moved never. With few keys pending there is a single day, a sorted list.
+//! CACM 1988, as a ladder: *today*, sorted; the *days* to come, in a ring, unsorted; and beyond them *far* lists, each
+//! of as many days as an eighth of the ring. The ring is long enough for what is pending by Little's law, so that most
+//! events are put into their day at once; timers that are cancelled long before they are due are taken out of their
+//! list. With a few events pending all that would cost more than it saves: they are one sorted array.
+//!
+//! Nothing here stores an order of scheduling. In a day and in a list events stand as they were scheduled, a
+//! stable sort keeps equal times so, and a list moves into its days before one of them takes an event itself.
 
+use super::slots::{List, NONE, Slots};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// When an event is due, its place among those that are due then, and where it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) time: u64,
-    pub(super) sequence: u64,
-    pub(super) slot: u32,
-}
-
-/// At most so many keys are kept in a single day.
+/// At most so many events are one sorted array, and again if there are so few.
 const FEW: usize = 32;
+const VERY_FEW: usize = 8;
 /// So many events a day should have.
 const DAY: u64 = 32;
-/// How far from its end a sorted day takes keys in; they may be many that are due at the same time.
-const NEAR_THE_END: usize = 64;
+/// The ring has at least so many days, and at most.
+const DAYS: [u64; 2] = [64, 1 << 20];
+/// A far list has the days of the ring over two to the power of this.
+const LIST_BITS: u32 = 3;
+/// So many cancelled entries are never too many.
+const FEW_CANCELLED: usize = 1_000;
+/// With fewer events than this, all that is asked for is near.
+const MANY: usize = 4_096;
+
+/// An event in its day: how long after the day's beginning, and its slot, or `NONE` if it was cancelled.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    offset: u32,
+    slot: u32,
+}
 
 #[derive(Debug)]
 pub(super) struct Calendar {
-    /// The day that is read, latest first, and keys that came late to it.
-    today: Vec<Key>,
-    late: BinaryHeap<Reverse<Key>>,
-    /// The days of this year, of which `day` is the one that is read; none if all is one day.
-    days: Vec<Vec<Key>>,
-    day: usize,
-    /// How many keys lie in days after this one.
-    in_year: usize,
-    year: u64,
-    years: BTreeMap<u64, Vec<Key>>,
-    /// A day lasts two to the power of this, a year as many days.
-    day_bits: u32,
-    year_bits: u32,
     len: usize,
-    /// When the calendar was made, for how many keys, and how many it has given since.
+    /// While there are few: latest first. The rest is not in use then.
+    few: Vec<(u64, u32)>,
+    is_few: bool,
+    today: Vec<Entry>,
+    /// How many of today's entries have left.
+    read: usize,
+    /// What came for today, or an earlier day, when the day had begun: by time, and by arrival.
+    late: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    arrivals: u64,
+    /// The number of today, counted from the start of time. A day lasts two to the power of `day_bits`.
+    day: u64,
+    day_bits: u32,
+    /// The days after today and before `horizon`, each at its number modulo their count.
+    days: Vec<Vec<Entry>>,
+    horizon: u64,
+    /// How many entries they have, and how many of all entries are cancelled.
+    in_days: usize,
+    cancelled: usize,
+    /// By the number of their days over the length of a list.
+    far: BTreeMap<u64, List>,
+    /// Whether today has begun since somebody asked.
+    has_begun: bool,
+    /// When the calendar was made, for how many events, and how many it has given since.
     made_at: u64,
     made_for: usize,
     given: u64,
+    /// With more events than this, the calendar is made anew.
+    most: usize,
 }
 
 impl Calendar {
     pub(super) fn new() -> Self {
         Calendar {
-            today: Vec::new(),
-            late: BinaryHeap::new(),
-            days: Vec::new(),
-            day: 0,
-            in_year: 0,
-            year: 0,
-            years: BTreeMap::new(),
-            day_bits: 0,
-            year_bits: 0,
             len: 0,
+            few: Vec::new(),
+            is_few: true,
+            today: Vec::new(),
+            read: 0,
+            late: BinaryHeap::new(),
+            arrivals: 0,
+            day: 0,
+            day_bits: 0,
+            days: Vec::new(),
+            horizon: 0,
+            in_days: 0,
+            cancelled: 0,
+            far: BTreeMap::new(),
+            has_begun: false,
             made_at: 0,
             made_for: 0,
             given: 0,
+            most: FEW,
         }
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn push(&mut self, key: Key) {
+    #[inline]
+    pub(super) fn push<E>(&mut self, slots: &mut Slots<E>, slot: u32) {
         self.len += 1;
-        self.put(key);
-        // A list that is too long, four times as many keys as the days were made for, or years with hardly any.
-        let outgrown = self.len > 4 * self.made_for.max(FEW) || self.years.len() > 4 * self.days.len();
-        if self.is_list() && self.len > FEW || outgrown {
-            self.make_anew(|_| true);
+        let time = slots.time(slot);
+        if self.is_few {
+            // After those that are due at the same time, which is before them here.
+            let place = self.few.iter().position(|other| other.0 <= time).unwrap_or(self.few.len());
+            self.few.insert(place, (time, slot));
+        } else {
+            self.put(slots, time, slot);
+        }
+        if self.len > self.most {
+            self.make_anew(slots);
         }
     }
 
-    /// The next key, which stays.
-    pub(super) fn peek(&mut self) -> Option<Key> {
-        self.read_on();
-        match (self.today.last(), self.late.peek()) {
-            (Some(&key), Some(&Reverse(late))) => Some(key.min(late)),
-            (key, late) => key.copied().or(late.map(|late| late.0)),
+    /// Takes the next one out if it is due at `end` or before.
+    #[inline]
+    pub(super) fn pop_until<E>(&mut self, slots: &mut Slots<E>, end: u64) -> Option<u32> {
+        if self.is_few {
+            let (_, slot) = self.few.pop_if(|next| next.0 <= end)?;
+            self.len -= 1;
+            return Some(slot);
         }
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Key> {
-        self.read_on();
-        let key = match (self.today.last(), self.late.peek()) {
-            (Some(key), Some(Reverse(late))) if late < key => self.late.pop().map(|late| late.0),
-            (None, Some(_)) => self.late.pop().map(|late| late.0),
-            _ => self.today.pop(),
-        }?;
+        let (time, slot) = self.next(slots)?;
+        if time > end {
+            return None;
+        }
+        match self.today.get(self.read) {
+            Some(entry) if entry.slot == slot => self.read += 1,
+            _ => drop(self.late.pop()),
+        }
         self.len -= 1;
         self.given += 1;
-        if self.given >= 512.max(self.made_for as u64) {
-            self.look_at_length(key.time);
+        if self.given >= 512.max(self.made_for as u64) || self.len < VERY_FEW {
+            self.look_at_length(slots, time);
         }
-        Some(key)
+        Some(slot)
     }
 
-    /// Takes a key out, if that is cheap.
-    pub(super) fn remove(&mut self, key: Key) -> bool {
-        let place = self.today.partition_point(|other| *other > key);
-        let is_there = self.is_list() && self.today.get(place) == Some(&key);
-        if is_there {
-            self.today.remove(place);
-            self.len -= 1;
+    /// When the next one is due, which stays.
+    pub(super) fn next_time<E>(&mut self, slots: &mut Slots<E>) -> Option<u64> {
+        match self.is_few {
+            true => self.few.last().map(|next| next.0),
+            false => self.next(slots).map(|next| next.0),
         }
-        is_there
     }
 
-    /// Forgets the keys that are not `wanted`, and chooses the length of days again.
-    pub(super) fn make_anew(&mut self, wanted: impl Fn(&Key) -> bool) {
-        let mut keys = std::mem::take(&mut self.today);
-        keys.extend(self.late.drain().map(|late| late.0));
-        keys.extend(self.days.drain(..).flatten());
-        keys.extend(std::mem::take(&mut self.years).into_values().flatten());
-        keys.retain(wanted);
-        keys.sort_unstable_by(|a, b| b.cmp(a));
-        let now = keys.last().map_or(self.made_at, |key| key.time);
-        // As measured, or by Little's law: the time in which what is pending is due, over how much that is.
-        let until = |share: usize| keys.get(keys.len() / share).map_or(0, |late| late.time - now);
-        let measured = if self.given < 64 { 0 } else { now.saturating_sub(self.made_at) / self.given };
-        let due = if until(10) > 0 { until(10) } else { until(usize::MAX) };
-        let pending = due / (keys.len() as u64).max(1);
-        let gap = if measured > 0 { measured } else { pending };
-        (self.len, self.made_for, self.made_at, self.given) = (keys.len(), keys.len(), now, 0);
-        (self.in_year, self.day, self.year) = (0, 0, 0);
-        if keys.len() <= FEW {
-            self.today = keys;
+    /// Takes out one that has not left.
+    pub(super) fn remove<E>(&mut self, slots: &mut Slots<E>, slot: u32) {
+        self.len -= 1;
+        let time = slots.time(slot);
+        if self.is_few {
+            let first = self.few.partition_point(|other| other.0 > time);
+            let place = self.few[first..].iter().position(|other| other.1 == slot);
+            self.few.remove(first + place.expect("a scheduled event is among the few"));
             return;
         }
-        self.day_bits = (DAY * gap.min(1 << 50)).max(1).ilog2();
-        let days = (keys.len() as u64 * 5 / (2 * DAY)).next_power_of_two().clamp(64, 1 << 20);
-        self.year_bits = days.ilog2();
-        self.days = vec![Vec::new(); days as usize];
-        let first = now >> self.day_bits;
-        self.year = first >> self.year_bits;
-        self.day = (first & (days - 1)) as usize;
-        keys.into_iter().rev().for_each(|key| self.put(key));
-    }
-
-    /// Whether all is one day.
-    fn is_list(&self) -> bool {
-        self.days.is_empty()
-    }
-
-    fn put(&mut self, key: Key) {
-        let number = key.time >> self.day_bits;
-        let (year, day) = (number >> self.year_bits, number & ((1 << self.year_bits) - 1));
-        if self.is_list() || year < self.year || year == self.year && day as usize <= self.day {
-            let place = self.today.partition_point(|other| *other > key);
-            match self.today.len() - place > NEAR_THE_END {
-                // Not is_list(): a list is short.
-                true => self.late.push(Reverse(key)),
-                false => self.today.insert(place, key),
+        let day = time >> self.day_bits;
+        if day >= self.horizon {
+            let number = day >> self.list_bits();
+            let list = self.far.get_mut(&number).expect("a far event is in a list");
+            slots.unlink(list, slot);
+            if list.is_empty() {
+                self.far.remove(&number);
             }
-        } else if year == self.year {
-            self.days[day as usize].push(key);
-            self.in_year += 1;
-        } else {
-            self.years.entry(year).or_default().push(key);
+        } else if day > self.day {
+            let at = self.index(day);
+            self.days[at][slots.place(slot) as usize].slot = NONE;
+            self.cancelled += 1;
+        } else if !self.remove_from_today(time, slot) {
+            self.late.retain(|late| late.0.2 != slot);
+        }
+        if self.cancelled > 2 * self.len + FEW_CANCELLED {
+            self.make_anew(slots);
         }
     }
 
-    /// If today is over, goes on to the next day that has keys.
-    fn read_on(&mut self) {
-        while self.today.is_empty() && self.late.is_empty() {
-            if self.in_year > 0 {
-                let after = self.day + 1;
-                let next = self.days[after..].iter().position(|day| !day.is_empty());
-                self.day = after + next.expect("there are keys in this year");
-            } else if let Some((year, keys)) = self.years.pop_first() {
-                (self.year, self.day) = (year, 0);
-                self.in_year = keys.len();
-                let mask = (1u64 << self.year_bits) - 1;
-                for key in keys {
-                    self.days[(key.time >> self.day_bits & mask) as usize].push(key);
-                }
+    /// Whether there are many events and today has begun since this was last asked.
+    #[inline]
+    pub(super) fn knows_more(&mut self) -> bool {
+        std::mem::take(&mut self.has_begun)
+    }
+
+    /// The slots of today's entries.
+    pub(super) fn coming(&self) -> impl Iterator<Item = u32> {
+        self.today[self.read..].iter().map(|entry| entry.slot)
+    }
+
+    fn remove_from_today(&mut self, time: u64, slot: u32) -> bool {
+        let begin = self.day << self.day_bits;
+        let rest = &mut self.today[self.read..];
+        let first = rest.partition_point(|entry| begin + u64::from(entry.offset) < time);
+        let same = rest[first..].iter_mut().take_while(|entry| begin + u64::from(entry.offset) == time);
+        let entry = same.into_iter().find(|entry| entry.slot == slot);
+        if let Some(entry) = entry {
+            entry.slot = NONE;
+            self.cancelled += 1;
+            return true;
+        }
+        false
+    }
+
+    fn index(&self, day: u64) -> usize {
+        day as usize & (self.days.len() - 1)
+    }
+
+    fn list_bits(&self) -> u32 {
+        self.days.len().ilog2() - LIST_BITS
+    }
+
+    fn put<E>(&mut self, slots: &mut Slots<E>, time: u64, slot: u32) {
+        let day = time >> self.day_bits;
+        let offset = (time & ((1 << self.day_bits) - 1)) as u32;
+        if day <= self.day {
+            let is_last = self.late.is_empty() && self.today.last().is_none_or(|last| last.offset <= offset);
+            if day == self.day && is_last {
+                self.today.push(Entry { offset, slot });
             } else {
-                return;
+                self.late.push(Reverse((time, self.arrivals, slot)));
+                self.arrivals += 1;
             }
-            std::mem::swap(&mut self.today, &mut self.days[self.day]);
-            self.in_year -= self.today.len();
-            self.today.sort_unstable_by(|a, b| b.cmp(a));
+        } else if day < self.horizon {
+            let at = self.index(day);
+            let entries = &mut self.days[at];
+            slots.note_place(slot, entries.len() as u32);
+            entries.push(Entry { offset, slot });
+            self.in_days += 1;
+        } else {
+            let list = self.far.entry(day >> self.list_bits()).or_insert(List::EMPTY);
+            slots.append(list, slot);
         }
     }
 
-    /// Days that are four times too long or too short, for too many keys or too few, are made anew.
-    fn look_at_length(&mut self, now: u64) {
+    /// The next one, which stays, if there are not few.
+    #[inline]
+    fn next<E>(&mut self, slots: &mut Slots<E>) -> Option<(u64, u32)> {
+        loop {
+            let late = self.late.peek().map(|late| (late.0.0, late.0.2));
+            let Some(&Entry { offset, slot }) = self.today.get(self.read) else {
+                if late.is_some() {
+                    return late;
+                }
+                self.begin_next_day(slots)?;
+                continue;
+            };
+            if slot == NONE {
+                self.read += 1;
+                self.cancelled -= 1;
+                continue;
+            }
+            let time = (self.day << self.day_bits) + u64::from(offset);
+            // What is late was scheduled later than what today began with.
+            return Some(late.filter(|late| late.0 < time).unwrap_or((time, slot)));
+        }
+    }
+
+    /// Goes on to the next day that has entries.
+    fn begin_next_day<E>(&mut self, slots: &mut Slots<E>) -> Option<()> {
+        if self.in_days == 0 {
+            let (&number, _) = self.far.first_key_value()?;
+            self.day = (number << self.list_bits()) - 1;
+            self.move_horizon(slots);
+        }
+        let mut day = self.day + 1;
+        while self.days[self.index(day)].is_empty() {
+            day += 1;
+        }
+        self.day = day;
+        self.today.clear();
+        self.read = 0;
+        let at = self.index(day);
+        std::mem::swap(&mut self.today, &mut self.days[at]);
+        self.in_days -= self.today.len();
+        self.today.sort_by_key(|entry| entry.offset);
+        self.move_horizon(slots);
+        self.has_begun = self.len >= MANY;
+        if self.has_begun {
+            slots.touch(self.today.iter().map(|entry| entry.slot));
+        }
+        Some(())
+    }
+
+    /// Lets the ring reach as far from today as it can, by whole lists.
+    fn move_horizon<E>(&mut self, slots: &mut Slots<E>) {
+        let bits = self.list_bits();
+        let end = (self.day + self.days.len() as u64) >> bits;
+        self.horizon = end << bits;
+        while let Some(first) = self.far.first_entry().filter(|first| *first.key() < end) {
+            let mut list = first.remove();
+            while let Some(slot) = slots.take_first(&mut list) {
+                self.put(slots, slots.time(slot), slot);
+            }
+        }
+    }
+
+    /// Days that are four times too long or too short, for too many events or too few, are made anew.
+    fn look_at_length<E>(&mut self, slots: &mut Slots<E>, now: u64) {
         let gap = now.saturating_sub(self.made_at) / self.given;
-        let right = (DAY * gap.min(1 << 50)).max(1).ilog2();
-        let fits = self.day_bits.abs_diff(right) <= 2 && self.len * 4 > self.made_for;
-        if !self.is_list() && !fits {
-            self.make_anew(|_| true);
+        let fits = self.day_bits.abs_diff(day_bits(gap)) <= 2 && self.len * 4 > self.made_for;
+        if !fits || self.len < VERY_FEW {
+            self.make_anew(slots);
         } else {
             (self.made_at, self.given) = (now, 0);
         }
     }
+
+    /// All slots, those of equal times in their order.
+    fn take_all<E>(&mut self, slots: &mut Slots<E>) -> Vec<u32> {
+        let mut all: Vec<u32> = self.few.drain(..).rev().map(|entry| entry.1).collect();
+        all.extend(self.today.drain(..).skip(self.read).map(|entry| entry.slot));
+        let mut late: Vec<_> = self.late.drain().collect();
+        late.sort_unstable();
+        all.extend(late.into_iter().rev().map(|late| late.0.2));
+        // A day's place in the ring does not matter: equal times are in one day.
+        all.extend(self.days.iter_mut().flat_map(|day| day.drain(..)).map(|entry| entry.slot));
+        for mut list in std::mem::take(&mut self.far).into_values() {
+            all.extend(std::iter::from_fn(|| slots.take_first(&mut list)));
+        }
+        all.retain(|slot| *slot != NONE);
+        all
+    }
+
+    /// Chooses the length of days and their number again, for what is pending.
+    fn make_anew<E>(&mut self, slots: &mut Slots<E>) {
+        let all = self.take_all(slots);
+        let mut times: Vec<u64> = all.iter().map(|slot| slots.time(*slot)).collect();
+        times.sort_unstable();
+        let now = times.first().copied().unwrap_or(self.made_at);
+        // As measured, or by Little's law: the time in which what is pending is due, over how much that is.
+        let until = |late: usize| times.get(late).map_or(0, |late| late - now);
+        let measured = if self.given < 64 { 0 } else { now.saturating_sub(self.made_at) / self.given };
+        let nine_tenths = until(times.len() * 9 / 10);
+        let due = if nine_tenths > 0 { nine_tenths } else { until(times.len().saturating_sub(1)) };
+        let gap = if measured > 0 { measured } else { due / (times.len() as u64).max(1) };
+        (self.made_for, self.made_at, self.given) = (all.len(), now, 0);
+        (self.read, self.in_days, self.cancelled, self.has_begun) = (0, 0, 0, false);
+        self.is_few = all.len() <= FEW;
+        self.most = if self.is_few { FEW } else { 4 * all.len() };
+        if self.is_few {
+            self.few = all.iter().map(|slot| (slots.time(*slot), *slot)).rev().collect();
+            self.few.sort_by_key(|entry| Reverse(entry.0));
+            return;
+        }
+        self.day_bits = day_bits(gap);
+        let days = (all.len() as u64 * 5 / (2 * DAY)).next_power_of_two().clamp(DAYS[0], DAYS[1]);
+        self.days.resize(days as usize, Vec::new());
+        // The day before the first begins, so that the first is sorted like any other.
+        self.day = (now >> self.day_bits).max(1) - 1;
+        self.horizon = 0;
+        self.move_horizon(slots);
+        for slot in all {
+            self.put(slots, slots.time(slot), slot);
+        }
+    }
+}
+
+/// The length of a day when so much time passes between events: at least two, so that the last day and the ring
+/// after it have numbers, and so that an offset is an `u32`.
+fn day_bits(gap: u64) -> u32 {
+    (DAY * gap.min(1 << 50)).max(2).ilog2().min(u32::BITS)
 }

@@ -93,7 +93,7 @@ impl<M: Value> Simulation<M> {
         self.aims.push(Aim { at, until, resolve: Some(resolve), resolved: Vec::new() });
         // The repair takes its place in the order of events now, where a plan would have it.
         for time in [at].into_iter().chain(until) {
-            self.scheduler.schedule_first(time, Pending::Aim(number));
+            self.scheduler.plan(time, Pending::Aim(number));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What goes wrong in a timed run, at once or at a time, by hand or by plan.
 
-use super::driver::{Delivery, Pending};
-use super::{Agenda, Simulation};
+use super::Simulation;
+use super::driver::Pending;
 use crate::clock::Offset;
 use crate::fault::{Fault, FaultPlan};
 use crate::links::Links;
@@ -159,7 +159,7 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     pub fn schedule(&mut self, after: Duration, fault: Fault) {
         self.check_fault(&fault);
-        self.scheduler.schedule_first(self.now + after, Pending::Fault(fault));
+        self.scheduler.plan(self.now + after, Pending::Fault(Box::new(fault)));
     }
 
     /// Schedules every fault of `plan`.
@@ -244,31 +244,32 @@ impl<M: Value> Simulation<M> {
     /// How many unsynced writes survive a crash, each number equally likely, and whether the next is torn.
     fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
         let unsynced = self.world.storage(node).unsynced();
-        let agenda = &mut self.agendas[node.index()];
+        let line = self.agendas[node.index()].line();
         // A pause stops the process and not the disk: its sync may be complete, and only waits to be heard of.
-        if unsynced == 0 || matches!(agenda.waiting.front(), Some(Pending::Synced(_))) {
+        if unsynced == 0 || matches!(line.waiting.front(), Some(Pending::Synced(_))) {
             return (unsynced, false);
         }
-        agenda.crashes += 1;
-        let number = self.random.at(Domain::Crash, self.world.key(node).place(), agenda.crashes)[0];
+        line.crashes += 1;
+        let number = self.random.at(Domain::Crash, self.world.key(node).place(), line.crashes)[0];
         (scale(number, unsynced as u64 + 1) as usize, number & 1 == 1)
     }
 
     /// A crash cancels the node's timers and its sync; what waited for it is lost with it.
     fn forget(&mut self, node: NodeId) {
-        let Agenda { timers, awaited, in_process, waiting, .. } = &mut self.agendas[node.index()];
-        let timers = timers.drain(..).flatten().map(|alarm| alarm.handle);
-        for handle in timers.chain(awaited.take()) {
+        let agenda = &mut self.agendas[node.index()];
+        let timers = self.world.alarms(node).into_iter().filter_map(Option::take);
+        for handle in timers.filter_map(|alarm| alarm.handle).chain(agenda.awaited.take()) {
             self.scheduler.cancel(handle);
         }
         let of_node = |pending: &Pending<M>| pending.node() == Some(node);
         let (own, others): (VecDeque<_>, _) = self.ready.drain(..).partition(of_node);
         self.ready = others;
-        let in_process = in_process.take().map(Pending::Handle);
-        let lost: Vec<Pending<M>> = in_process.into_iter().chain(waiting.drain(..)).chain(own).collect();
+        let line = agenda.line();
+        let in_process = line.in_process.take().map(Pending::Handle);
+        let lost: Vec<Pending<M>> = in_process.into_iter().chain(line.waiting.drain(..)).chain(own).collect();
         for pending in lost {
-            if let Pending::Handle(Delivery { address, copy, message }) = pending {
-                self.record(What::Dropped { address, copy, message: &message, reason: DropReason::Crash });
+            if let Pending::Handle(delivery) = pending {
+                self.drop_delivery(&delivery, DropReason::Crash);
             }
         }
     }

@@ -2,34 +2,31 @@
 
 use crate::fingerprint::fingerprint;
 use crate::node::NodeId;
-use crate::process::{AnyValue, Context, Core, Process, Timers};
+use crate::process::{Alarm, AnyValue, Context, Core, Process, Timers};
 use std::any::Any;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// What a handler reacts to.
-pub(crate) enum Stimulus<M> {
-    Start,
-    Restart,
-    Message { from: NodeId, message: M },
-    Timer { slot: usize },
-}
-
 /// A process of any kind with its timers.
 pub(crate) trait Cell<M>: Any + Debug + Send + Sync {
-    fn handle(&mut self, stimulus: Stimulus<M>, core: Core<'_, M>);
-    fn clone_cell(&self) -> Arc<dyn Cell<M>>;
+    fn start<'a>(&'a mut self, core: &'a mut Core<'a, M>);
+    fn restart<'a>(&'a mut self, core: &'a mut Core<'a, M>);
+    fn deliver<'a>(&'a mut self, from: NodeId, message: M, core: &'a mut Core<'a, M>);
+    fn fire<'a>(&'a mut self, slot: usize, core: &'a mut Core<'a, M>);
+    fn clone_cell(&self) -> Box<dyn Cell<M>>;
     fn fingerprint(&self) -> (u128, u128);
     fn timer(&self, slot: usize) -> Option<&dyn AnyValue>;
+    /// The slots of the timers that are set.
     fn timers(&self) -> Vec<usize>;
+    /// What the driver keeps beside the timer in `slot`.
+    fn alarm(&mut self, slot: usize) -> &mut Option<Alarm>;
+    fn alarms(&mut self) -> Vec<&mut Option<Alarm>>;
+    /// Reads it, to have it near when it is asked for.
+    fn touch(&self) -> usize;
     fn as_any(&self) -> &dyn Any;
 }
 
 impl<M: 'static> dyn Cell<M> {
-    pub(crate) fn is<P: Process>(&self) -> bool {
-        self.as_any().is::<ProcessCell<P>>()
-    }
-
     pub(crate) fn process<P: Process>(&self) -> Option<&P> {
         Some(&self.as_any().downcast_ref::<ProcessCell<P>>()?.process)
     }
@@ -48,26 +45,25 @@ impl<P: Process> ProcessCell<P> {
 }
 
 impl<P: Process> Cell<P::Message> for ProcessCell<P> {
-    fn handle(&mut self, stimulus: Stimulus<P::Message>, core: Core<'_, P::Message>) {
-        let fired = match stimulus {
-            Stimulus::Timer { slot } => self.timers.take(slot),
-            _ => None,
-        };
-        let Core { id, environment, storage, effects } = core;
-        let core = Core { id, environment: &mut *environment, storage, effects };
-        let mut ctx = Context::<P> { core, timers: &mut self.timers };
-        match stimulus {
-            Stimulus::Start => self.process.on_start(&mut ctx),
-            Stimulus::Restart => self.process.on_restart(&mut ctx),
-            Stimulus::Message { from, message } => self.process.on_message(from, message, &mut ctx),
-            Stimulus::Timer { .. } => {
-                self.process.on_timer(fired.expect("a timer that fires is set"), &mut ctx);
-            }
-        }
+    fn start<'a>(&'a mut self, core: &'a mut Core<'a, P::Message>) {
+        self.process.on_start(&mut Context { core, timers: &mut self.timers });
     }
 
-    fn clone_cell(&self) -> Arc<dyn Cell<P::Message>> {
-        Arc::new(self.clone())
+    fn restart<'a>(&'a mut self, core: &'a mut Core<'a, P::Message>) {
+        self.process.on_restart(&mut Context { core, timers: &mut self.timers });
+    }
+
+    fn deliver<'a>(&'a mut self, from: NodeId, message: P::Message, core: &'a mut Core<'a, P::Message>) {
+        self.process.on_message(from, message, &mut Context { core, timers: &mut self.timers });
+    }
+
+    fn fire<'a>(&'a mut self, slot: usize, core: &'a mut Core<'a, P::Message>) {
+        let timer = self.timers.take(slot).expect("a timer that fires is set");
+        self.process.on_timer(timer, &mut Context { core, timers: &mut self.timers });
+    }
+
+    fn clone_cell(&self) -> Box<dyn Cell<P::Message>> {
+        Box::new(self.clone())
     }
 
     /// The process, and the set of its timers whatever their slots.
@@ -84,7 +80,63 @@ impl<P: Process> Cell<P::Message> for ProcessCell<P> {
         self.timers.iter().map(|(slot, _)| slot).collect()
     }
 
+    fn alarm(&mut self, slot: usize) -> &mut Option<Alarm> {
+        self.timers.alarm(slot)
+    }
+
+    fn alarms(&mut self) -> Vec<&mut Option<Alarm>> {
+        self.timers.alarms().collect()
+    }
+
+    fn touch(&self) -> usize {
+        self.timers.count()
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
+    }
+}
+
+/// A cell that is one world's own, or that copies of a world share until one of them changes it.
+#[derive(Debug)]
+pub(super) enum Owned<M> {
+    Alone(Box<dyn Cell<M>>),
+    Shared(Arc<dyn Cell<M>>),
+}
+
+impl<M: 'static> Owned<M> {
+    #[inline]
+    pub(super) fn get(&self) -> &dyn Cell<M> {
+        match self {
+            Owned::Alone(cell) => &**cell,
+            Owned::Shared(cell) => &**cell,
+        }
+    }
+
+    #[inline]
+    pub(super) fn get_mut(&mut self) -> &mut dyn Cell<M> {
+        if let Owned::Shared(cell) = self {
+            *self = Owned::Alone(cell.clone_cell());
+        }
+        match self {
+            Owned::Alone(cell) => &mut **cell,
+            Owned::Shared(_) => unreachable!("a cell that is to change is not shared"),
+        }
+    }
+
+    /// From here on, copies are cheap.
+    pub(super) fn share(&mut self) {
+        if let Owned::Alone(cell) = self {
+            *self = Owned::Shared(Arc::from(cell.clone_cell()));
+        }
+    }
+}
+
+impl<M: 'static> Clone for Owned<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Owned::Alone(cell) => Owned::Alone(cell.clone_cell()),
+            Owned::Shared(cell) => Owned::Shared(cell.clone()),
+        }
     }
 }
