@@ -53,7 +53,8 @@ pub fn spans(
     };
     let drawing = frame.draw(|plot| {
         lines.iter().enumerate().try_for_each(|(index, (_, line))| {
-            let point = |(place, span): (usize, &Duration)| (place as f64 + 0.5, nanoseconds_of(*span) as f64);
+            let point =
+                |(place, span): (usize, &Duration)| (place as f64 + 0.5, nanoseconds_of(*span) as f64);
             let points: Vec<(f64, f64)> = line.iter().enumerate().map(point).collect();
             plot.line(colour(index), LINE, &points)?;
             points.iter().try_for_each(|point| plot.mark(Mark::Disc(colour(index)), plot.pixel(*point)))
@@ -92,6 +93,9 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        assert_eq!([1, 999, 1_000, 100_000, 1_000_000].map(grouped).join(" "), "1 999 1,000 100,000 1,000,000");
+        assert_eq!(
+            [1, 999, 1_000, 100_000, 1_000_000].map(grouped).join(" "),
+            "1 999 1,000 100,000 1,000,000"
+        );
     }
 }
