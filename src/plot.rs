@@ -1,8 +1,9 @@
 //! Figures of a run, as SVG, as PNG and as the data they show: how long operations took, when, and whether they
 //! took place at all; and what nodes counted meanwhile.
 //!
-//! A figure is a pure function of [`Metrics`]: the same data gives the same bytes, with no fonts, files
-//! or libraries of the system involved. It knows operations and faults, and no protocol.
+//! A figure is a pure function of [`Metrics`], or for [`spans()`] of the spans it is given: the same data gives
+//! the same bytes, with no fonts, files or libraries of the system involved. It knows operations and faults, and
+//! no protocol.
 //!
 //! However many operations there are, a figure stays small enough to be opened. Lines keep what their
 //! pixels show. Of the operations within a few pixels of each other, a scatter shows the fastest and the
@@ -20,9 +21,11 @@ mod over_time;
 mod page;
 mod raster;
 mod runs;
+mod spans;
 pub mod sweep;
 
 pub use gauges::gauges_over_time;
+pub use spans::spans;
 
 use crate::metrics::{Metrics, Operation, percentile};
 use crate::process::Outcome;
@@ -45,7 +48,7 @@ const CELL: i32 = 4;
 /// A figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figure {
-    /// Its name, one of [`NAMES`].
+    /// Its name, one of [`NAMES`], or `spans`.
     pub name: &'static str,
     /// The figure, as an SVG document.
     pub svg: String,

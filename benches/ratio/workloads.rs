@@ -9,11 +9,12 @@ pub struct Token([u64; 3]);
 
 /// Sends what it gets to another node.
 #[derive(Clone, Debug, Hash)]
-struct Forwarder {
+pub struct Forwarder {
     nodes: u32,
     /// How many messages it begins with.
     begins: u32,
-    count: u64,
+    /// The sum of what it got.
+    pub count: u64,
     _rest: [u64; 4],
 }
 
@@ -44,7 +45,8 @@ impl Process for Forwarder {
 /// 0.1 %.
 const LOSS: f64 = 0.001;
 
-fn forwarders(nodes: u32, each: u32, seed: u64) -> Simulation<Token> {
+/// A simulation of so many forwarders, with `each` messages each, before its first step.
+pub fn forwarders(nodes: u32, each: u32, seed: u64) -> Simulation<Token> {
     let mut sim = Simulation::new(seed);
     sim.detach_all();
     sim.set_delay(exponential(milliseconds(5)));
@@ -59,7 +61,7 @@ fn forwarders(nodes: u32, each: u32, seed: u64) -> Simulation<Token> {
 
 /// Handles so many messages. What is lost or cut is put back, before a hundredth of what is in flight is missing. In
 /// the middle third of the run the first node is cut off from a hundredth of the others.
-fn run(sim: &mut Simulation<Token>, nodes: usize, in_flight: usize, messages: u64) {
+pub fn run(sim: &mut Simulation<Token>, nodes: usize, in_flight: usize, messages: u64) {
     let (first, far) = (NodeId::new(0), (nodes - nodes.div_ceil(100)..nodes).map(NodeId::new));
     let far: Vec<NodeId> = far.filter(|node| *node != first).collect();
     let (mut handled, mut from) = (0, 0);
