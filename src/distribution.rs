@@ -148,26 +148,21 @@ impl Distribution {
     /// The same in nanoseconds.
     #[inline]
     pub(crate) fn nanoseconds(&self, number: u64) -> u64 {
+        if let Distribution::Exponential(mean) = self {
+            return exponential_of_mean(nanoseconds_of(*mean), number);
+        }
+        self.seldom(number)
+    }
+
+    /// For the kinds that are not worth to be inlined.
+    fn seldom(&self, number: u64) -> u64 {
         match self {
             Distribution::Constant(span) => nanoseconds_of(*span),
             Distribution::Uniform(low, high) => {
                 let (low, high) = (nanoseconds_of(*low), nanoseconds_of(*high));
                 low + scale(number, (high - low).saturating_add(1))
             }
-            Distribution::Exponential(mean) => {
-                let product = u128::from(nanoseconds_of(*mean)) * u128::from(negative_logarithm(number));
-                u64::try_from(product >> LOGARITHM_BITS).unwrap_or(u64::MAX)
-            }
-            _ => self.seldom(number),
-        }
-    }
-
-    /// For the kinds that cost more.
-    fn seldom(&self, number: u64) -> u64 {
-        match self {
-            Distribution::Constant(_) | Distribution::Uniform(..) | Distribution::Exponential(_) => {
-                self.nanoseconds(number)
-            }
+            Distribution::Exponential(mean) => exponential_of_mean(nanoseconds_of(*mean), number),
             Distribution::LogNormal { median, sigma } => {
                 let z = (normal_quantile(number) * (1u64 << LOGARITHM_BITS) as f64) as i64;
                 // A whole number of millionths times a power is divided last, and rounded to zero.
@@ -205,6 +200,12 @@ impl Distribution {
             Distribution::Measured(measured) => measured.mean(),
         }
     }
+}
+
+#[inline]
+fn exponential_of_mean(mean: u64, number: u64) -> u64 {
+    let product = u128::from(mean) * u128::from(negative_logarithm(number));
+    u64::try_from(product >> LOGARITHM_BITS).unwrap_or(u64::MAX)
 }
 
 impl From<Duration> for Distribution {

@@ -59,7 +59,7 @@ impl FromStr for Address {
 #[cfg_attr(feature = "data", serde(try_from = "f64", into = "f64"))]
 pub struct Probability {
     value: f64,
-    /// Of the 2^64 numbers, how many lie below; all if the value is one.
+    /// Of the 2^64 numbers, it holds for so many, the lowest; if the value is one, for all of them.
     share: u64,
 }
 
@@ -79,10 +79,17 @@ impl Probability {
     /// Never.
     pub const ZERO: Probability = Probability { value: 0.0, share: 0 };
 
+    /// Whether there is a number that it holds for.
+    #[inline]
+    pub(crate) fn may_hold(self) -> bool {
+        self.share > 0
+    }
+
     /// True for this share of all numbers.
     #[inline]
     pub(crate) fn holds_for(self, number: u64) -> bool {
-        number < self.share || self.value == 1.0
+        // Only one is rounded to the largest number: the next smaller `f64` is 2^11 less.
+        number < self.share || self.share == u64::MAX
     }
 }
 
@@ -243,27 +250,56 @@ impl Network {
         Some(&self.topology.as_ref()?.regions()[index])
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn fate(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
-        let own = self.own_link(from, to);
-        let link = own.unwrap_or(&self.default_link);
+        if !self.links.is_empty() || !self.links_by_role.is_empty() || self.topology.is_some() {
+            return self.fate_on_own_link(from, to, numbers);
+        }
+        let [loss, delay] = numbers.block(0);
+        let Link { delay: distribution, loss_probability, duplication_probability } = &self.default_link;
+        if loss_probability.holds_for(loss) {
+            return Fate::Lost;
+        }
+        let after = distribution.nanoseconds(delay);
+        if duplication_probability.may_hold() {
+            return self.duplicated(from, to, after, &self.default_link, numbers);
+        }
+        Fate::Arrives { after, copy_after: None }
+    }
+
+    fn fate_on_own_link(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
+        let link = self.own_link(from, to).unwrap_or(&self.default_link);
         let [loss, delay] = numbers.block(0);
         if link.loss_probability.holds_for(loss) {
             return Fate::Lost;
         }
-        let delay_for = |number| match (&self.topology, own) {
-            (Some(topology), None) => self.delay_by_region(topology, from, to, number),
-            _ => link.delay.nanoseconds(number),
-        };
-        let copy_after = (link.duplication_probability != Probability::ZERO)
-            .then(|| numbers.block(1))
-            .filter(|[duplication, _]| link.duplication_probability.holds_for(*duplication))
-            .map(|[_, copy_delay]| delay_for(copy_delay));
-        Fate::Arrives { after: delay_for(delay), copy_after }
+        let after = self.delay(from, to, delay);
+        self.duplicated(from, to, after, link, numbers)
+    }
+
+    fn duplicated(&self, from: NodeId, to: NodeId, after: u64, link: &Link, numbers: &impl Numbers) -> Fate {
+        let mut copy_after = None;
+        if link.duplication_probability.may_hold() {
+            let [duplication, copy_delay] = numbers.block(1);
+            let is_copied = link.duplication_probability.holds_for(duplication);
+            copy_after = is_copied.then(|| self.delay(from, to, copy_delay));
+        }
+        Fate::Arrives { after, copy_after }
+    }
+
+    /// By the link that is set, by regions, or by the default link.
+    fn delay(&self, from: NodeId, to: NodeId, number: u64) -> u64 {
+        let regions = (self.regions.get(&from), self.regions.get(&to));
+        match (self.own_link(from, to), &self.topology, regions) {
+            (Some(link), ..) => link.delay.nanoseconds(number),
+            (None, Some(topology), (Some(&from), Some(&to))) => {
+                nanoseconds_of(topology.delay(from, to, number))
+            }
+            _ => self.default_link.delay.nanoseconds(number),
+        }
     }
 
     /// The link that is set for these nodes or for their roles.
-    #[inline]
     fn own_link(&self, from: NodeId, to: NodeId) -> Option<&Link> {
         let own = if self.links.is_empty() { None } else { self.links.get(&(from, to)) };
         if own.is_some() || self.links_by_role.is_empty() {
@@ -271,13 +307,6 @@ impl Network {
         }
         let role = |node| self.members.get(&node).copied();
         self.links_by_role.get(&(role(from)?, role(to)?))
-    }
-
-    fn delay_by_region(&self, topology: &Topology, from: NodeId, to: NodeId, number: u64) -> u64 {
-        match (self.regions.get(&from), self.regions.get(&to)) {
-            (Some(&from), Some(&to)) => nanoseconds_of(topology.delay(from, to, number)),
-            _ => self.default_link.delay.nanoseconds(number),
-        }
     }
 }
 
@@ -301,17 +330,26 @@ impl Counters {
     }
 
     /// The number of the next message, where `sent` counts those of its sender.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self, from: NodeId, to: NodeId, sent: &mut u64) -> u64 {
         *sent += 1;
         if self.nodes > FEW_NODES {
             return *sent;
         }
-        let row = from.index() * FEW_NODES;
-        if self.links.len() < row + FEW_NODES {
-            self.links.resize(self.nodes * FEW_NODES, 0);
+        match self.links.get_mut(from.index() * FEW_NODES + to.index()) {
+            Some(count) => {
+                *count += 1;
+                *count
+            }
+            None => self.first(from, to),
         }
-        let count = &mut self.links[row + to.index()];
+    }
+
+    /// The first message since there are more nodes.
+    #[cold]
+    fn first(&mut self, from: NodeId, to: NodeId) -> u64 {
+        self.links.resize(self.nodes * FEW_NODES, 0);
+        let count = &mut self.links[from.index() * FEW_NODES + to.index()];
         *count += 1;
         *count
     }

@@ -16,6 +16,7 @@ impl NodeId {
     ///
     /// # Panics
     /// If `index` is 2^32 or more.
+    #[inline]
     pub fn new(index: usize) -> Self {
         NodeId(u32::try_from(index).expect("a simulation has fewer than 2^32 nodes"))
     }

@@ -11,6 +11,7 @@ use crate::storage::{Storage, StorageError, Write, encode};
 use crate::time::Time;
 use serde::{Serialize, de::DeserializeOwned};
 use std::any::Any;
+use std::cell::Cell;
 use std::fmt::{Debug, Display};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -84,9 +85,10 @@ pub enum Outcome {
 /// What a handler asks for, in the order it asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Effect<M> {
+    /// None once the driver has taken it.
     Send {
         to: NodeId,
-        message: M,
+        message: Option<M>,
     },
     SetTimer {
         slot: usize,
@@ -95,25 +97,21 @@ pub(crate) enum Effect<M> {
     CancelTimer {
         slot: usize,
     },
-    Write(Write),
     /// The world fills in how many writes it waits for; with none it takes no time.
     Sync {
         writes: usize,
     },
+    /// What is asked for less often, so that the rest is small and needs no care when it is done with.
+    Other(Box<Other>),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Other {
+    Write(Write),
     Note(String),
-    Invoke {
-        operation: u64,
-        value: Arc<dyn AnyValue>,
-    },
-    Respond {
-        operation: u64,
-        outcome: Outcome,
-        value: Arc<dyn AnyValue>,
-    },
-    Gauge {
-        name: &'static str,
-        value: u64,
-    },
+    Invoke { operation: u64, value: Arc<dyn AnyValue> },
+    Respond { operation: u64, outcome: Outcome, value: Arc<dyn AnyValue> },
+    Gauge { name: &'static str, value: u64 },
 }
 
 impl<M: Hash> Hash for Effect<M> {
@@ -122,14 +120,23 @@ impl<M: Hash> Hash for Effect<M> {
         match self {
             Effect::Send { to, message } => (to, message).hash(state),
             Effect::SetTimer { slot, .. } | Effect::CancelTimer { slot } => slot.hash(state),
-            Effect::Write(write) => write.hash(state),
             Effect::Sync { .. } => {}
-            Effect::Note(text) => text.hash(state),
-            Effect::Invoke { operation, value } => (operation, value.fingerprint()).hash(state),
-            Effect::Respond { operation, outcome, value } => {
+            Effect::Other(other) => other.hash(state),
+        }
+    }
+}
+
+impl Hash for Other {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Other::Write(write) => write.hash(state),
+            Other::Note(text) => text.hash(state),
+            Other::Invoke { operation, value } => (operation, value.fingerprint()).hash(state),
+            Other::Respond { operation, outcome, value } => {
                 (operation, outcome, value.fingerprint()).hash(state);
             }
-            Effect::Gauge { name, value } => (name, value).hash(state),
+            Other::Gauge { name, value } => (name, value).hash(state),
         }
     }
 }
@@ -174,12 +181,15 @@ impl<T: Eq> Timers<T> {
 
     /// The slot of `timer`, set now if it was not.
     fn set(&mut self, timer: T) -> usize {
-        if let Some(slot) = self.slots.iter().position(|(set, _)| set.as_ref() == Some(&timer)) {
-            return slot;
+        // The first free one. (A timer that was taken back may still have its alarm, until that takes place.)
+        let mut slot = self.slots.len();
+        for (at, (set, _)) in self.slots.iter().enumerate() {
+            match set {
+                Some(set) if *set == timer => return at,
+                None if slot == self.slots.len() => slot = at,
+                _ => {}
+            }
         }
-        // A timer that was taken back may still have its alarm, until that effect takes place.
-        let free = self.slots.iter().position(|(set, _)| set.is_none());
-        let slot = free.unwrap_or(self.slots.len());
         if slot == self.slots.len() {
             self.slots.push((None, None));
         }
@@ -233,6 +243,8 @@ pub(crate) struct Core<'a, M> {
     pub(crate) effects: &'a mut Vec<Effect<M>>,
     /// How many nodes there are.
     pub(crate) count: usize,
+    /// Whether the handler has written or asked for a sync.
+    pub(crate) stores: &'a Cell<bool>,
 }
 
 impl<P: Process> Context<'_, P> {
@@ -256,11 +268,12 @@ impl<P: Process> Context<'_, P> {
     ///
     /// # Panics
     /// If there is no such node.
+    #[inline]
     #[track_caller]
     pub fn send(&mut self, to: impl Into<NodeId>, message: P::Message) {
         let (id, to, count) = (self.core.id, to.into(), self.core.count);
         assert!(to.index() < count, "{id} sends to {to}: there is no such node, there are {count}");
-        self.core.effects.push(Effect::Send { to, message });
+        self.core.effects.push(Effect::Send { to, message: Some(message) });
     }
 
     /// Sends `message` to each of `to`, in their order.
@@ -333,7 +346,7 @@ impl<P: Process> Context<'_, P> {
     /// It is formatted only if somebody reads the trace.
     pub fn note(&mut self, text: impl Display) {
         if self.core.environment.observed() {
-            self.core.effects.push(Effect::Note(text.to_string()));
+            self.core.effects.push(Effect::Other(Box::new(Other::Note(text.to_string()))));
         }
     }
 
@@ -345,7 +358,7 @@ impl<P: Process> Context<'_, P> {
     /// what others still wait for. A process whose count changes by a crash says so when it restarts.
     pub fn gauge(&mut self, name: &'static str, value: u64) {
         if self.core.environment.observed() {
-            self.core.effects.push(Effect::Gauge { name, value });
+            self.core.effects.push(Effect::Other(Box::new(Other::Gauge { name, value })));
         }
     }
 
@@ -360,13 +373,15 @@ impl<P: Process> Context<'_, P> {
     }
 
     fn store(&mut self, write: Write) {
+        self.core.stores.set(true);
         Arc::make_mut(self.core.storage).show(write.clone());
-        self.core.effects.push(Effect::Write(write));
+        self.core.effects.push(Effect::Other(Box::new(Other::Write(write))));
     }
 
     /// Waits until all earlier writes are durable. What the handler asks for after this is held back
     /// until then, and the node handles nothing else meanwhile.
     pub fn sync(&mut self) {
+        self.core.stores.set(true);
         self.core.effects.push(Effect::Sync { writes: 0 });
     }
 
@@ -386,12 +401,16 @@ impl<P: Process> Context<'_, P> {
     /// Says that this node, as a client, has invoked operation number `operation`. Metrics and histories
     /// are made of this and of [`respond`](Context::respond).
     pub fn invoke<T: Value>(&mut self, operation: u64, value: T) {
-        self.core.effects.push(Effect::Invoke { operation, value: Arc::new(value) });
+        self.core.effects.push(Effect::Other(Box::new(Other::Invoke { operation, value: Arc::new(value) })));
     }
 
     /// Says what became of operation number `operation`. What is said first is its outcome; a client says
     /// more only if it hears of an operation whose outcome was unknown.
     pub fn respond<T: Value>(&mut self, operation: u64, outcome: Outcome, value: T) {
-        self.core.effects.push(Effect::Respond { operation, outcome, value: Arc::new(value) });
+        self.core.effects.push(Effect::Other(Box::new(Other::Respond {
+            operation,
+            outcome,
+            value: Arc::new(value),
+        })));
     }
 }

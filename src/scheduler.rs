@@ -5,6 +5,7 @@
 //! their slots (`calendar`). An event that is cancelled is taken out of its slot and out of the order.
 
 mod calendar;
+mod far;
 mod slots;
 
 use crate::time::Time;
@@ -15,6 +16,10 @@ use std::collections::BTreeMap;
 /// Names an event that is scheduled, to cancel it. Whoever holds one gives it up when the event leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handle(u32);
+
+/// An event that is due now, and is yet to be taken.
+#[derive(Debug)]
+pub(crate) struct Due(u32);
 
 /// A queue of events of type `E`.
 #[derive(Debug)]
@@ -32,7 +37,7 @@ impl<E> Scheduler<E> {
         Scheduler { slots: Slots::new(), calendar: Calendar::new(), planned: BTreeMap::new(), plans: 0 }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn schedule(&mut self, time: Time, event: E) -> Handle {
         let slot = self.slots.fill(time.as_nanoseconds(), event);
         self.calendar.push(&mut self.slots, slot);
@@ -52,29 +57,39 @@ impl<E> Scheduler<E> {
         self.slots.empty(slot)
     }
 
-    /// The next event, if it is due at `end` or before.
-    #[inline]
-    pub(crate) fn pop_until(&mut self, end: Time) -> Option<(Time, E)> {
-        if !self.planned.is_empty()
-            && let Some(planned) = self.pop_planned(end)
-        {
-            return planned;
-        }
-        let slot = self.calendar.pop_until(&mut self.slots, end.as_nanoseconds())?;
-        let time = self.slots.time(slot);
-        Some((Time::from_nanoseconds(time), self.slots.empty(slot)))
+    /// The next event, if it is due at `end` or before, and when. It leaves the order, and lies in its slot until it
+    /// is taken: so what is needed of it can be read, and not all of it moved.
+    #[inline(always)]
+    pub(crate) fn next_until(&mut self, end: Time) -> Option<(Time, Due)> {
+        let end = end.as_nanoseconds();
+        let slot = match self.planned.is_empty() {
+            true => self.calendar.pop_until(&mut self.slots, end),
+            false => self.next_with_planned(end),
+        }?;
+        Some((Time::from_nanoseconds(self.slots.time(slot)), Due(slot)))
     }
 
-    /// The next event if it is planned; none if the next one is not.
     #[cold]
-    fn pop_planned(&mut self, end: Time) -> Option<Option<(Time, E)>> {
-        let entry = self.planned.first_entry()?;
-        let time = entry.key().0;
+    fn next_with_planned(&mut self, end: u64) -> Option<u32> {
+        let (&(time, _), _) = self.planned.first_key_value()?;
         if self.calendar.next_time(&mut self.slots).is_some_and(|next| next < time) {
+            return self.calendar.pop_until(&mut self.slots, end);
+        }
+        if time > end {
             return None;
         }
-        let is_due = time <= end.as_nanoseconds();
-        Some(is_due.then(|| (Time::from_nanoseconds(time), entry.remove())))
+        let (_, event) = self.planned.pop_first()?;
+        Some(self.slots.fill(time, event))
+    }
+
+    #[inline(always)]
+    pub(crate) fn event_mut(&mut self, due: &Due) -> &mut E {
+        self.slots.event_mut(due.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn take(&mut self, due: Due) -> E {
+        self.slots.empty(due.0)
     }
 
     /// How many events have not left.
@@ -138,8 +153,9 @@ mod tests {
         fn pop_until(&mut self, end: u64) {
             let first = self.sorted.first_entry().filter(|first| first.key().0 <= end);
             let first = first.map(|first| (first.key().0, first.remove()));
-            let popped = self.scheduler.pop_until(Time::from_nanoseconds(end));
-            assert_eq!(popped.map(|(time, event)| (time.as_nanoseconds(), event)), first);
+            let next = self.scheduler.next_until(Time::from_nanoseconds(end));
+            let taken = next.map(|(time, due)| (time.as_nanoseconds(), self.scheduler.take(due)));
+            assert_eq!(taken, first);
             if let Some((time, event)) = first {
                 self.now = time;
                 self.handles.retain(|handle| handle.2 != event);
@@ -165,7 +181,7 @@ mod tests {
             while !self.sorted.is_empty() {
                 self.pop_until(u64::MAX);
             }
-            assert!(self.scheduler.pop_until(Time::from_nanoseconds(u64::MAX)).is_none());
+            assert!(self.scheduler.next_until(Time::from_nanoseconds(u64::MAX)).is_none());
         }
     }
 

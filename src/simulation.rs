@@ -17,7 +17,7 @@ use agenda::Agenda;
 use aims::{Aim, Awaited};
 
 use crate::distribution::{Distribution, constant};
-use crate::fault::Edit;
+use crate::fault::{Edit, Fault};
 use crate::network::{Address, Counters, Link, Network, Probability};
 use crate::node::{Handle, NodeId, Nodes};
 use crate::process::{Context, Effect, Process, Value};
@@ -51,6 +51,8 @@ pub struct Simulation<M: Value> {
     edits: BTreeMap<Address, Edit>,
     /// Those that came too late or for another kind of message.
     inert_edits: Vec<Edit>,
+    /// Every fault that was ever planned.
+    planned: Vec<Fault>,
     aims: Vec<Aim<M>>,
     awaited: Vec<Awaited<M>>,
     /// How long a message occupies the nodes of a role that are yet to be added.
@@ -107,6 +109,7 @@ impl<M: Value> Simulation<M> {
             timers_set: 0,
             edits: BTreeMap::new(),
             inert_edits: Vec::new(),
+            planned: Vec::new(),
             aims: Vec::new(),
             awaited: Vec::new(),
             processing: BTreeMap::new(),
@@ -298,7 +301,7 @@ impl<M: Value> Simulation<M> {
         if !self.stepped {
             self.sent_before.push((from, to, message.clone()));
         }
-        self.transmit(from, to, message);
+        self.transmit(from, to, &mut Some(message));
     }
 
     /// What a client has received, oldest first.
@@ -405,7 +408,10 @@ impl<M: Value> Simulation<M> {
         assert!(self.awaited.is_empty(), "explore: faults wait for a moment; set a budget instead");
         for pending in self.scheduler.pending() {
             match pending {
-                Pending::Fault(fault) => panic!("explore: `{fault}` is scheduled; set a budget instead"),
+                Pending::Fault(number) => {
+                    let fault = &self.planned[*number];
+                    panic!("explore: `{fault}` is scheduled; set a budget instead");
+                }
                 Pending::Aim(_) => panic!("explore: an aimed fault is scheduled; set a budget instead"),
                 _ => {}
             }

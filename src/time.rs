@@ -98,8 +98,11 @@ pub const fn nanoseconds(count: u64) -> Duration {
 ///
 /// # Panics
 /// If the span is longer than 584 years.
+#[inline]
 pub(crate) fn nanoseconds_of(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).expect("a span of virtual time is shorter than 584 years")
+    let seconds = span.as_secs().checked_mul(1_000_000_000);
+    let sum = seconds.and_then(|seconds| seconds.checked_add(u64::from(span.subsec_nanos())));
+    sum.expect("a span of virtual time is shorter than 584 years")
 }
 
 /// The units a span can be written in, longest first.

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::fingerprint::Fingerprinter;
 use crate::links::Links;
 use crate::node::{Handle, NodeId, NodeKey};
-use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Process, Value};
+use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Other, Process, Value};
 use crate::storage::Storage;
 use crate::time::Time;
 use cell::{Cell, Owned};
@@ -218,6 +218,7 @@ impl<M: Value> World<M> {
     }
 
     /// Whether a message from `from` can reach `to`: no partition cuts that link.
+    #[inline]
     pub fn connected(&self, from: impl Into<NodeId>, to: impl Into<NodeId>) -> bool {
         let (from, to) = (from.into(), to.into());
         !self.partitions.iter().any(|partition| partition.contains(from, to))
@@ -279,6 +280,11 @@ impl<M: Value> World<M> {
         self.nodes.iter_mut().filter_map(|node| node.cell.as_mut()).for_each(Owned::share);
     }
 
+    #[inline(always)]
+    pub(crate) fn has_slow_links(&self) -> bool {
+        !self.slow.is_empty()
+    }
+
     /// How much longer a message from `from` to `to` takes because that link is slow.
     pub(crate) fn slowdown(&self, from: NodeId, to: NodeId) -> Duration {
         let slow = self.slow.iter().filter(|(links, _)| links.contains(from, to));
@@ -286,7 +292,7 @@ impl<M: Value> World<M> {
     }
 
     /// What the wall clock of `node` shows.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wall_clock(&self, node: NodeId, now: Time) -> Time {
         if self.clocks.is_empty() { now } else { self.clock(node).wall(now) }
     }
@@ -295,16 +301,23 @@ impl<M: Value> World<M> {
         self.clocks.get(&node).copied().unwrap_or_default()
     }
 
+    #[inline]
+    pub(crate) fn has_wrong_clocks(&self) -> bool {
+        !self.clocks.is_empty()
+    }
+
     /// The nodes whose clocks have been changed and not set right, which by chance may show the time.
     pub(crate) fn wrong_clocks(&self) -> impl Iterator<Item = NodeId> {
         self.clocks.keys().copied()
     }
 
+    #[inline(always)]
     pub(crate) fn key(&self, node: NodeId) -> NodeKey {
         self.roster.key(node.index())
     }
 
     /// Whether the node can handle an event now: neither crashed, nor paused, nor waiting for a sync.
+    #[inline(always)]
     pub(crate) fn is_ready(&self, node: NodeId) -> bool {
         let node = &self.nodes[node.index()];
         node.cell.is_some() && !node.paused && node.held.is_none()
@@ -344,13 +357,12 @@ impl<M: Value> World<M> {
     /// Reads these nodes, to have them near when they are asked for; each step for all of them, so that what is
     /// far away is fetched at the same time.
     pub(crate) fn touch(&self, nodes: &[NodeId]) {
-        let near = nodes.iter().filter(|node| self.nodes[node.index()].paused).count();
+        let near: usize = nodes.iter().map(|node| usize::from(self.nodes[node.index()].paused)).sum();
         let cells = nodes.iter().filter_map(|node| self.nodes[node.index()].cell.as_ref());
         black_box(cells.fold(near, |sum, cell| sum + cell.get().touch()));
     }
 
     /// The transition function. Appends to `effects` what the node of this event asks for.
-    #[inline(always)]
     pub(crate) fn apply(
         &mut self,
         event: Event<M>,
@@ -360,11 +372,9 @@ impl<M: Value> World<M> {
         match event {
             Event::Start(id) => self.handle(id, environment, effects, |cell, core| cell.start(core)),
             Event::Deliver { from, to, message } => {
-                self.handle(to, environment, effects, |cell, core| cell.deliver(from, message, core));
+                self.deliver(from, to, &mut Some(message), environment, effects);
             }
-            Event::Fire { node, slot } => {
-                self.handle(node, environment, effects, |cell, core| cell.fire(slot, core));
-            }
+            Event::Fire { node, slot } => self.fire(node, slot, environment, effects),
             Event::Synced(id) => {
                 let node = &mut self.nodes[id.index()];
                 Arc::make_mut(&mut node.storage).sync();
@@ -409,6 +419,31 @@ impl<M: Value> World<M> {
         }
     }
 
+    /// `apply` for a message, which is taken from where it is: an event around it would be moved several times.
+    #[inline(always)]
+    pub(crate) fn deliver(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        message: &mut Option<M>,
+        environment: &mut dyn Environment,
+        effects: &mut Vec<Effect<M>>,
+    ) {
+        self.handle(to, environment, effects, |cell, core| cell.deliver(from, message, core));
+    }
+
+    /// The same for a timer.
+    #[inline(always)]
+    pub(crate) fn fire(
+        &mut self,
+        node: NodeId,
+        slot: usize,
+        environment: &mut dyn Environment,
+        effects: &mut Vec<Effect<M>>,
+    ) {
+        self.handle(node, environment, effects, |cell, core| cell.fire(slot, core));
+    }
+
     #[inline(always)]
     fn handle(
         &mut self,
@@ -422,8 +457,14 @@ impl<M: Value> World<M> {
         let cell = node.cell.as_mut().expect("only a node that is up handles an event");
         let first = effects.len();
         let storage = &mut node.storage;
-        handler(cell.get_mut(), &mut Core { id, environment, storage, effects: &mut *effects, count });
-        node.take_place(effects, first, self.ignores_syncs);
+        let stores = &std::cell::Cell::new(false);
+        handler(
+            cell.get_mut(),
+            &mut Core { id, environment, storage, effects: &mut *effects, count, stores },
+        );
+        if stores.get() {
+            node.take_place(effects, first, self.ignores_syncs);
+        }
     }
 
     /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on, where there
@@ -471,11 +512,14 @@ impl<P: Process> Index<Handle<P>> for World<P::Message> {
 impl<M> Node<M> {
     /// Lets the effects from `first` on take place in order, up to a sync that has something to wait
     /// for; the rest is held.
-    #[inline]
     fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize, ignores_syncs: bool) {
         for at in first..effects.len() {
             match &mut effects[at] {
-                Effect::Write(write) => Arc::make_mut(&mut self.storage).issue(write.clone()),
+                Effect::Other(other) => {
+                    if let Other::Write(write) = &**other {
+                        Arc::make_mut(&mut self.storage).issue(write.clone());
+                    }
+                }
                 Effect::Sync { writes } if !ignores_syncs && self.storage.unsynced() > 0 => {
                     *writes = self.storage.unsynced();
                     self.held = Some(Arc::new(effects.split_off(at + 1)));

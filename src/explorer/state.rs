@@ -141,7 +141,7 @@ impl<M: Value> State<M> {
         self.world.apply(event, choices, &mut effects);
         self.world.share();
         for effect in effects {
-            if let Effect::Send { to, message } = effect {
+            if let Effect::Send { to, message: Some(message) } = effect {
                 self.launch(node, to, message, options.messages);
             }
         }

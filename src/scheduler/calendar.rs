@@ -1,17 +1,18 @@
 //! Slots in the order of their times: a calendar whose days are as long as some thirty events take.
 //!
 //! R. Brown, "Calendar Queues: A Fast O(1) Priority Queue Implementation for the Simulation Event Set Problem",
-//! CACM 1988, as a ladder: *today*, sorted; the *days* to come, in a ring, unsorted; and beyond them *far* lists, each
-//! of as many days as an eighth of the ring. The ring is long enough for what is pending by Little's law, so that most
+//! CACM 1988, as a ladder: *today*, sorted; the *days* to come, in a ring, unsorted; and beyond them what is *far*, in
+//! lists for spans of as many days as an eighth of the ring. The ring is long enough for what is pending by Little's law, so that most
 //! events are put into their day at once; timers that are cancelled long before they are due are taken out of their
 //! list. With a few events pending all that would cost more than it saves: they are one sorted array.
 //!
 //! Nothing here stores an order of scheduling. In a day and in a list events stand as they were scheduled, a
 //! stable sort keeps equal times so, and a list moves into its days before one of them takes an event itself.
 
-use super::slots::{List, NONE, Slots};
+use super::far::Far;
+use super::slots::{NONE, Slots};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 /// At most so many events are one sorted array, and again if there are so few.
 const FEW: usize = 32;
@@ -20,12 +21,12 @@ const VERY_FEW: usize = 8;
 const DAY: u64 = 32;
 /// The ring has at least so many days, and at most.
 const DAYS: [u64; 2] = [64, 1 << 20];
-/// A far list has the days of the ring over two to the power of this.
-const LIST_BITS: u32 = 3;
+/// A span of what is far has the days of the ring over two to the power of this.
+const SPAN_BITS: u32 = 3;
 /// So many cancelled entries are never too many.
 const FEW_CANCELLED: usize = 1_000;
 /// With fewer events than this, all that is asked for is near.
-const MANY: usize = 4_096;
+const MANY: usize = 16_384;
 
 /// An event in its day: how long after the day's beginning, and its slot, or `NONE` if it was cancelled.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,7 @@ pub(super) struct Calendar {
     few: Vec<(u64, u32)>,
     is_few: bool,
     today: Vec<Entry>,
+    order: Vec<u64>,
     /// How many of today's entries have left.
     read: usize,
     /// What came for today, or an earlier day, when the day had begun: by time, and by arrival.
@@ -55,14 +57,16 @@ pub(super) struct Calendar {
     /// How many entries they have, and how many of all entries are cancelled.
     in_days: usize,
     cancelled: usize,
-    /// By the number of their days over the length of a list.
-    far: BTreeMap<u64, List>,
+    /// From `horizon` on.
+    far: Far,
     /// Whether today has begun since somebody asked.
     has_begun: bool,
     /// When the calendar was made, for how many events, and how many it has given since.
     made_at: u64,
     made_for: usize,
     given: u64,
+    /// When it has given so many, the length of days is looked at.
+    look_after: u64,
     /// With more events than this, the calendar is made anew.
     most: usize,
 }
@@ -74,6 +78,7 @@ impl Calendar {
             few: Vec::new(),
             is_few: true,
             today: Vec::new(),
+            order: Vec::new(),
             read: 0,
             late: BinaryHeap::new(),
             arrivals: 0,
@@ -83,11 +88,12 @@ impl Calendar {
             horizon: 0,
             in_days: 0,
             cancelled: 0,
-            far: BTreeMap::new(),
+            far: Far::none(),
             has_begun: false,
             made_at: 0,
             made_for: 0,
             given: 0,
+            look_after: 0,
             most: FEW,
         }
     }
@@ -97,14 +103,18 @@ impl Calendar {
         self.len
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push<E>(&mut self, slots: &mut Slots<E>, slot: u32) {
         self.len += 1;
         let time = slots.time(slot);
         if self.is_few {
             // After those that are due at the same time, which is before them here.
-            let place = self.few.iter().position(|other| other.0 <= time).unwrap_or(self.few.len());
-            self.few.insert(place, (time, slot));
+            let mut place = self.few.len();
+            self.few.push((time, slot));
+            while place > 0 && self.few[place - 1].0 <= time {
+                self.few.swap(place - 1, place);
+                place -= 1;
+            }
         } else {
             self.put(slots, time, slot);
         }
@@ -114,24 +124,32 @@ impl Calendar {
     }
 
     /// Takes the next one out if it is due at `end` or before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop_until<E>(&mut self, slots: &mut Slots<E>, end: u64) -> Option<u32> {
         if self.is_few {
-            let (_, slot) = self.few.pop_if(|next| next.0 <= end)?;
+            let &(time, slot) = self.few.last()?;
+            if time > end {
+                return None;
+            }
+            self.few.pop();
             self.len -= 1;
             return Some(slot);
         }
-        let (time, slot) = self.next(slots)?;
+        self.pop_from_days(slots, end)
+    }
+
+    fn pop_from_days<E>(&mut self, slots: &mut Slots<E>, end: u64) -> Option<u32> {
+        let (time, slot, is_late) = self.next(slots)?;
         if time > end {
             return None;
         }
-        match self.today.get(self.read) {
-            Some(entry) if entry.slot == slot => self.read += 1,
-            _ => drop(self.late.pop()),
+        match is_late {
+            true => drop(self.late.pop()),
+            false => self.read += 1,
         }
         self.len -= 1;
         self.given += 1;
-        if self.given >= 512.max(self.made_for as u64) || self.len < VERY_FEW {
+        if self.given >= self.look_after || self.len < VERY_FEW {
             self.look_at_length(slots, time);
         }
         Some(slot)
@@ -157,12 +175,7 @@ impl Calendar {
         }
         let day = time >> self.day_bits;
         if day >= self.horizon {
-            let number = day >> self.list_bits();
-            let list = self.far.get_mut(&number).expect("a far event is in a list");
-            slots.unlink(list, slot);
-            if list.is_empty() {
-                self.far.remove(&number);
-            }
+            self.far.remove(slots, slot);
         } else if day > self.day {
             let at = self.index(day);
             self.days[at][slots.place(slot) as usize].slot = NONE;
@@ -204,8 +217,8 @@ impl Calendar {
         day as usize & (self.days.len() - 1)
     }
 
-    fn list_bits(&self) -> u32 {
-        self.days.len().ilog2() - LIST_BITS
+    fn span_bits(&self) -> u32 {
+        self.days.len().ilog2() - SPAN_BITS
     }
 
     fn put<E>(&mut self, slots: &mut Slots<E>, time: u64, slot: u32) {
@@ -226,39 +239,42 @@ impl Calendar {
             entries.push(Entry { offset, slot });
             self.in_days += 1;
         } else {
-            let list = self.far.entry(day >> self.list_bits()).or_insert(List::EMPTY);
-            slots.append(list, slot);
+            self.far.push(slots, slot);
         }
     }
 
-    /// The next one, which stays, if there are not few.
+    /// The next one, which stays, if there are not few: its time, its slot, and whether it is late.
     #[inline]
-    fn next<E>(&mut self, slots: &mut Slots<E>) -> Option<(u64, u32)> {
+    fn next<E>(&mut self, slots: &mut Slots<E>) -> Option<(u64, u32, bool)> {
         loop {
-            let late = self.late.peek().map(|late| (late.0.0, late.0.2));
-            let Some(&Entry { offset, slot }) = self.today.get(self.read) else {
-                if late.is_some() {
-                    return late;
+            let begin = self.day << self.day_bits;
+            match self.today.get(self.read) {
+                Some(Entry { slot: NONE, .. }) => {
+                    self.read += 1;
+                    self.cancelled -= 1;
                 }
-                self.begin_next_day(slots)?;
-                continue;
-            };
-            if slot == NONE {
-                self.read += 1;
-                self.cancelled -= 1;
-                continue;
+                Some(&Entry { offset, slot }) => {
+                    let time = begin + u64::from(offset);
+                    // What is late was scheduled later than what today began with.
+                    return match self.late.peek() {
+                        Some(Reverse(late)) if late.0 < time => Some((late.0, late.2, true)),
+                        _ => Some((time, slot, false)),
+                    };
+                }
+                None => match self.late.peek() {
+                    Some(Reverse(late)) => return Some((late.0, late.2, true)),
+                    None => self.begin_next_day(slots)?,
+                },
             }
-            let time = (self.day << self.day_bits) + u64::from(offset);
-            // What is late was scheduled later than what today began with.
-            return Some(late.filter(|late| late.0 < time).unwrap_or((time, slot)));
         }
     }
 
     /// Goes on to the next day that has entries.
     fn begin_next_day<E>(&mut self, slots: &mut Slots<E>) -> Option<()> {
         if self.in_days == 0 {
-            let (&number, _) = self.far.first_key_value()?;
-            self.day = (number << self.list_bits()) - 1;
+            let first = self.far.first(slots)?;
+            self.far.go_on_to(slots, first);
+            self.day = (first << self.span_bits()) - 1;
             self.move_horizon(slots);
         }
         let mut day = self.day + 1;
@@ -269,9 +285,14 @@ impl Calendar {
         self.today.clear();
         self.read = 0;
         let at = self.index(day);
-        std::mem::swap(&mut self.today, &mut self.days[at]);
-        self.in_days -= self.today.len();
-        self.today.sort_by_key(|entry| entry.offset);
+        let entries = &mut self.days[at];
+        self.in_days -= entries.len();
+        // A stable sort, as one of whole words, which is faster: offset, and place in the day.
+        self.order.clear();
+        self.order.extend((0..).zip(&*entries).map(|(place, entry)| u64::from(entry.offset) << 32 | place));
+        self.order.sort_unstable();
+        self.today.extend(self.order.iter().map(|key| entries[*key as u32 as usize]));
+        entries.clear();
         self.move_horizon(slots);
         self.has_begun = self.len >= MANY;
         if self.has_begun {
@@ -280,13 +301,12 @@ impl Calendar {
         Some(())
     }
 
-    /// Lets the ring reach as far from today as it can, by whole lists.
+    /// Lets the ring reach as far from today as it can, by whole spans.
     fn move_horizon<E>(&mut self, slots: &mut Slots<E>) {
-        let bits = self.list_bits();
+        let bits = self.span_bits();
         let end = (self.day + self.days.len() as u64) >> bits;
         self.horizon = end << bits;
-        while let Some(first) = self.far.first_entry().filter(|first| *first.key() < end) {
-            let mut list = first.remove();
+        while let Some(mut list) = self.far.take_before(slots, end) {
             while let Some(slot) = slots.take_first(&mut list) {
                 self.put(slots, slots.time(slot), slot);
             }
@@ -313,7 +333,7 @@ impl Calendar {
         all.extend(late.into_iter().rev().map(|late| late.0.2));
         // A day's place in the ring does not matter: equal times are in one day.
         all.extend(self.days.iter_mut().flat_map(|day| day.drain(..)).map(|entry| entry.slot));
-        for mut list in std::mem::take(&mut self.far).into_values() {
+        for mut list in std::mem::replace(&mut self.far, Far::none()).into_lists() {
             all.extend(std::iter::from_fn(|| slots.take_first(&mut list)));
         }
         all.retain(|slot| *slot != NONE);
@@ -334,6 +354,7 @@ impl Calendar {
         let gap = if measured > 0 { measured } else { due / (times.len() as u64).max(1) };
         (self.made_for, self.made_at, self.given) = (all.len(), now, 0);
         (self.read, self.in_days, self.cancelled, self.has_begun) = (0, 0, 0, false);
+        self.look_after = (all.len() as u64).max(512);
         self.is_few = all.len() <= FEW;
         self.most = if self.is_few { FEW } else { 4 * all.len() };
         if self.is_few {
@@ -342,12 +363,13 @@ impl Calendar {
             return;
         }
         self.day_bits = day_bits(gap);
-        let days = (all.len() as u64 * 5 / (2 * DAY)).next_power_of_two().clamp(DAYS[0], DAYS[1]);
+        let days = (all.len() as u64 * 5 / DAY).next_power_of_two().clamp(DAYS[0], DAYS[1]);
         self.days.resize(days as usize, Vec::new());
         // The day before the first begins, so that the first is sorted like any other.
         self.day = (now >> self.day_bits).max(1) - 1;
-        self.horizon = 0;
-        self.move_horizon(slots);
+        let end = (self.day + days) >> self.span_bits();
+        self.far = Far::new(self.day_bits + self.span_bits(), end);
+        self.horizon = end << self.span_bits();
         for slot in all {
             self.put(slots, slots.time(slot), slot);
         }

@@ -46,34 +46,39 @@ impl<E> Slots<E> {
         self.slots.len()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn fill(&mut self, time: u64, event: E) -> u32 {
-        let slot = self.free;
-        let filled = Slot { time, before: NONE, after: NONE, event: Some(event) };
-        match self.slots.get_mut(slot as usize) {
-            Some(free) => {
-                self.free = free.after;
-                *free = filled;
-                slot
-            }
-            None => self.add(filled),
+        if self.free == NONE {
+            self.add();
         }
+        let slot = self.free;
+        let entry = &mut self.slots[slot as usize];
+        self.free = entry.after;
+        entry.time = time;
+        entry.event = Some(event);
+        slot
     }
 
     #[cold]
-    fn add(&mut self, filled: Slot<E>) -> u32 {
+    fn add(&mut self) {
         let slot = u32::try_from(self.slots.len()).ok().filter(|slot| *slot != NONE);
-        self.slots.push(filled);
-        slot.expect("fewer than 2^32 events are pending")
+        self.slots.push(Slot { time: 0, before: NONE, after: NONE, event: None });
+        self.free = slot.expect("fewer than 2^32 events are pending");
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn empty(&mut self, slot: u32) -> E {
         let entry = &mut self.slots[slot as usize];
         let event = entry.event.take().expect("an event that is scheduled is in its slot");
         entry.after = self.free;
         self.free = slot;
         event
+    }
+
+    #[inline(always)]
+    pub(super) fn event_mut(&mut self, slot: u32) -> &mut E {
+        let event = self.slots[slot as usize].event.as_mut();
+        event.expect("an event that is due is in its slot")
     }
 
     pub(super) fn event(&self, slot: u32) -> Option<&E> {
@@ -133,6 +138,12 @@ impl<E> Slots<E> {
             None => list.last = NONE,
         }
         Some(slot)
+    }
+
+    /// The times of those in a list.
+    pub(super) fn times(&self, list: List) -> impl Iterator<Item = u64> {
+        let next = |entry: &&Slot<E>| self.slots.get(entry.after as usize);
+        std::iter::successors(self.slots.get(list.first as usize), next).map(|entry| entry.time)
     }
 
     /// Reads these, to have them near when they are asked for.

@@ -46,6 +46,12 @@ impl<M> Agenda<M> {
         })
     }
 
+    /// Whether nothing is special about the node.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.line.is_none()
+    }
+
     /// Whether messages occupy the node for a while.
     #[inline]
     pub(super) fn takes_time(&self) -> bool {

@@ -8,37 +8,45 @@ use crate::distribution::Distribution;
 use crate::fault::Change;
 use crate::network::{Address, Fate, Numbers};
 use crate::node::{NodeId, NodeKey};
-use crate::process::{Alarm, Effect, Environment, Value};
+use crate::process::{Alarm, Effect, Environment, Other, Value};
 use crate::random::{Domain, Random, scale};
-use crate::record::{DropReason, What, kind_of};
+use crate::record::{DropReason, Record, What, kind_of};
 use crate::time::{Time, nanoseconds_of};
-use crate::world::Event;
+use crate::world::{Event, World};
 use std::cell::Cell;
 use std::time::Duration;
 
 /// What a handler sees of the driver.
-struct Live<'a> {
+pub(super) struct Live<'a> {
     now: Time,
     /// What the wall clock of the node shows.
     shown: Time,
     /// Whether the process has read a wall clock that is wrong.
-    misled: Cell<bool>,
+    pub(super) misled: Cell<bool>,
     random: &'a Random,
     key: NodeKey,
-    draws: u64,
+    draws: &'a mut u64,
     observed: bool,
 }
 
 impl<'a> Live<'a> {
-    fn new(now: Time, shown: Time, random: &'a Random) -> Self {
-        let (misled, key) = (Cell::new(false), NodeKey::default());
-        Live { now, shown, misled, random, key, draws: 0, observed: false }
+    #[inline(always)]
+    pub(super) fn new<M: Value>(
+        node: NodeId,
+        now: Time,
+        world: &World<M>,
+        random: &'a Random,
+        draws: &'a mut u64,
+        observed: bool,
+    ) -> Self {
+        let (shown, key) = (world.wall_clock(node, now), world.key(node));
+        Live { now, shown, misled: Cell::new(false), random, key, draws, observed }
     }
 
     #[inline]
     fn draw(&mut self) -> u64 {
-        self.draws += 1;
-        self.random.at(Domain::Process, self.key.place(), self.draws)[0]
+        *self.draws += 1;
+        self.random.at(Domain::Process, self.key.place(), *self.draws)[0]
     }
 }
 
@@ -49,7 +57,7 @@ impl Environment for Live<'_> {
     }
     fn choose(&mut self, bound: u32) -> u32 {
         if bound == 1 {
-            self.draws += 1;
+            *self.draws += 1;
             return 0;
         }
         scale(self.draw(), u64::from(bound)) as u32
@@ -68,6 +76,9 @@ impl Environment for Live<'_> {
     }
 }
 
+/// Why there is a message to be sent.
+const SENT_ONCE: &str = "a message is sent once";
+
 struct MessageNumbers<'a> {
     random: &'a Random,
     link: u64,
@@ -83,51 +94,47 @@ impl Numbers for MessageNumbers<'_> {
 
 impl<M: Value> Simulation<M> {
     /// Applies an event, and lets the effects of its node take place. Links have no effects.
-    #[inline]
     pub(super) fn transition(&mut self, event: Event<M>) {
         let Some(node) = event.node() else {
-            let mut no_handler = Live::new(self.now, self.now, &self.random);
-            return self.world.apply(event, &mut no_handler, &mut self.effects);
+            let (misled, key, draws) = (Cell::new(false), NodeKey::default(), &mut 0);
+            let (now, shown, random) = (self.now, self.now, &self.random);
+            let mut nobody = Live { now, shown, misled, random, key, draws, observed: false };
+            return self.world.apply(event, &mut nobody, &mut self.effects);
         };
-        let mut environment = Live::new(self.now, self.world.wall_clock(node, self.now), &self.random);
-        environment.key = self.world.key(node);
-        environment.draws = self.agendas[node.index()].draws;
-        environment.observed = !self.observers.is_empty();
-        self.world.apply(event, &mut environment, &mut self.effects);
-        self.agendas[node.index()].draws = environment.draws;
-        if environment.misled.get() {
+        let (draws, observed) = (&mut self.agendas[node.index()].draws, !self.observers.is_empty());
+        let mut live = Live::new(node, self.now, &self.world, &self.random, draws, observed);
+        self.world.apply(event, &mut live, &mut self.effects);
+        let misled = live.misled.get();
+        self.take_effect(node, misled);
+    }
+
+    /// Lets what the handler of a node asked for take place. It may have been misled by its clock.
+    #[inline(always)]
+    pub(super) fn take_effect(&mut self, node: NodeId, misled: bool) {
+        if misled {
             self.record(What::Misled { node, by_timer: false });
         }
-        // Most handlers ask for one thing.
-        if self.effects.len() <= 1 {
-            if let Some(effect) = self.effects.pop() {
-                self.perform(node, effect);
-            }
-            return;
-        }
+        // Nothing that takes place here lets a handler run, so there will be no more of them.
         let mut effects = std::mem::take(&mut self.effects);
-        for effect in effects.drain(..) {
-            self.perform(node, effect);
+        for effect in &mut effects {
+            match effect {
+                Effect::Send { to, message } => self.transmit(node, *to, message),
+                Effect::SetTimer { slot, after } => self.set_timer(node, *slot, *after),
+                other => {
+                    let other = std::mem::replace(other, Effect::Sync { writes: 0 });
+                    self.perform(node, other);
+                }
+            }
         }
+        effects.clear();
         self.effects = effects;
     }
 
-    #[inline(always)]
     fn perform(&mut self, node: NodeId, effect: Effect<M>) {
         match effect {
-            Effect::Send { to, message } => self.transmit(node, to, message),
-            Effect::SetTimer { slot, after } => self.set_timer(node, slot, after),
+            Effect::Send { .. } | Effect::SetTimer { .. } => unreachable!("it has taken place"),
             Effect::CancelTimer { slot } => self.cancel_timer(node, slot),
-            other => self.perform_seldom(node, other),
-        }
-    }
-
-    fn perform_seldom(&mut self, node: NodeId, effect: Effect<M>) {
-        match effect {
-            Effect::Send { .. } | Effect::SetTimer { .. } | Effect::CancelTimer { .. } => {
-                self.perform(node, effect);
-            }
-            Effect::Write(_) | Effect::Sync { writes: 0 } => {}
+            Effect::Sync { writes: 0 } => {}
             Effect::Sync { writes } => {
                 self.record(What::Syncing { node, writes });
                 let agenda = &mut self.agendas[node.index()];
@@ -137,36 +144,52 @@ impl<M: Value> Simulation<M> {
                 let end = self.now + self.sync_latency.sample(number);
                 agenda.awaited = Some(self.scheduler.schedule(end, Pending::Synced(node)));
             }
-            Effect::Note(text) => self.record(What::Noted { node, text: &text }),
-            Effect::Gauge { name, value } => self.record(What::Gauge { node, name, value }),
-            Effect::Invoke { operation, value } => {
-                self.record(What::Invoked { client: node, operation, value: &*value });
-            }
-            Effect::Respond { operation, outcome, value } => {
-                self.record(What::Responded { client: node, operation, outcome, value: &*value });
-            }
+            Effect::Other(other) => match *other {
+                Other::Write(_) => {}
+                Other::Note(text) => self.record(What::Noted { node, text: &text }),
+                Other::Gauge { name, value } => self.record(What::Gauge { node, name, value }),
+                Other::Invoke { operation, value } => {
+                    self.record(What::Invoked { client: node, operation, value: &*value });
+                }
+                Other::Respond { operation, outcome, value } => {
+                    self.record(What::Responded { client: node, operation, outcome, value: &*value });
+                }
+            },
         }
     }
 
     fn set_timer(&mut self, node: NodeId, slot: usize, after: Duration) {
-        self.cancel_timer(node, slot);
-        let clock = self.world.clock(node);
-        let due = clock.monotonic(self.now) + after;
-        let handle = Some(self.scheduler.schedule(clock.instant(due), Pending::Fire { node, slot }));
-        if clock.drifts() {
-            self.record(What::Misled { node, by_timer: true });
+        let (mut due, mut instant) = (self.now + after, self.now + after);
+        if self.world.has_wrong_clocks() {
+            let clock = self.world.clock(node);
+            due = clock.monotonic(self.now) + after;
+            instant = clock.instant(due);
+            if clock.drifts() {
+                self.record(What::Misled { node, by_timer: true });
+            }
         }
+        let handle = Some(self.scheduler.schedule(instant, Pending::Fire { node, slot }));
         self.timers_set += 1;
-        *self.world.alarm(node, slot) = Some(Alarm { handle, due, order: self.timers_set });
+        let alarm = Alarm { handle, due, order: self.timers_set };
+        if let Some(before) = self.world.alarm(node, slot).replace(alarm) {
+            self.disarm(node, slot, before);
+        }
     }
 
     /// A timer that is overdue waits with its node; one that is not is scheduled.
     fn cancel_timer(&mut self, node: NodeId, slot: usize) {
-        match self.world.alarm(node, slot).take() {
-            Some(Alarm { handle: Some(handle), .. }) => {
+        if let Some(alarm) = self.world.alarm(node, slot).take() {
+            self.disarm(node, slot, alarm);
+        }
+    }
+
+    #[inline]
+    fn disarm(&mut self, node: NodeId, slot: usize, alarm: Alarm) {
+        match alarm.handle {
+            Some(handle) => {
                 self.scheduler.cancel(handle);
             }
-            Some(Alarm { handle: None, .. }) => {
+            None => {
                 let stays = |pending: &Pending<M>| match pending {
                     Pending::Fire { node: other, slot: fires } => (*other, *fires) != (node, slot),
                     _ => true,
@@ -174,7 +197,6 @@ impl<M: Value> Simulation<M> {
                 self.agendas[node.index()].line().waiting.retain(stays);
                 self.ready.retain(stays);
             }
-            None => {}
         }
     }
 
@@ -203,42 +225,54 @@ impl<M: Value> Simulation<M> {
         }
     }
 
-    /// Gives a message its address and its fate.
-    #[inline]
-    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: M) {
+    /// Gives a message its address and its fate, and takes it.
+    #[inline(always)]
+    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: &mut Option<M>) {
         let number = self.counters.next(from, to, &mut self.agendas[from.index()].sent);
         let address = Address { from, to, number };
-        self.record(What::Sent { address, message: &message });
+        if !self.observers.is_empty() {
+            let what = What::Sent { address, message: message.as_ref().expect(SENT_ONCE) };
+            Self::tell(&mut self.observers, Record { time: self.now, what });
+        }
         if !self.world.connected(from, to) {
-            self.record(What::Dropped {
-                address,
-                copy: false,
-                message: &message,
-                reason: DropReason::Partition,
-            });
-            return;
+            return self.lose(address, message.as_ref().expect(SENT_ONCE), DropReason::Partition);
         }
         let link = self.world.key(from).link(self.world.key(to));
         let numbers = MessageNumbers { random: &self.random, link, number };
-        let drawn = self.network.fate(from, to, &numbers);
-        let drawn = self.slowed(address, drawn);
-        let (fate, reason) = self.edited(address, &message, drawn);
+        let fate = self.network.fate(from, to, &numbers);
         match fate {
-            Fate::Lost => self.record(What::Dropped { address, copy: false, message: &message, reason }),
-            Fate::Arrives { after, copy_after } => {
-                if let Some(copy_after) = copy_after {
-                    self.record(What::Duplicated { address });
-                    let copy = Delivery { address, copy: true, message: message.clone() };
-                    self.scheduler.schedule(self.now.after(copy_after), Pending::Arrive(copy));
-                }
-                let original = Delivery { address, copy: false, message };
-                self.scheduler.schedule(self.now.after(after), Pending::Arrive(original));
+            Fate::Arrives { after, copy_after: None }
+                if !self.world.has_slow_links() && self.edits.is_empty() =>
+            {
+                let delivery = Delivery::new(address, false, message.take());
+                self.scheduler.schedule(self.now.after(after), Pending::Message(delivery));
             }
+            _ => self.launch_otherwise(address, message.take().expect(SENT_ONCE), fate),
         }
     }
 
+    fn launch_otherwise(&mut self, address: Address, message: M, drawn: Fate) {
+        let drawn = self.slowed(address, drawn);
+        let (fate, reason) = self.edited(address, &message, drawn);
+        self.launch(address, message, fate, reason);
+    }
+
+    fn launch(&mut self, address: Address, message: M, fate: Fate, reason: DropReason) {
+        let Fate::Arrives { after, copy_after } = fate else { return self.lose(address, &message, reason) };
+        if let Some(copy_after) = copy_after {
+            self.record(What::Duplicated { address });
+            let copy = Delivery::new(address, true, Some(message.clone()));
+            self.scheduler.schedule(self.now.after(copy_after), Pending::Message(copy));
+        }
+        let original = Delivery::new(address, false, Some(message));
+        self.scheduler.schedule(self.now.after(after), Pending::Message(original));
+    }
+
+    fn lose(&mut self, address: Address, message: &M, reason: DropReason) {
+        self.record(What::Dropped { address, copy: false, message, reason });
+    }
+
     /// The fate of a message on a link that may be slow.
-    #[inline]
     fn slowed(&mut self, address: Address, drawn: Fate) -> Fate {
         let by = self.world.slowdown(address.from, address.to);
         match drawn {
@@ -252,15 +286,7 @@ impl<M: Value> Simulation<M> {
     }
 
     /// The fate of a message after its edit, if it has one that is not stale.
-    #[inline]
     fn edited(&mut self, address: Address, message: &M, drawn: Fate) -> (Fate, DropReason) {
-        match self.edits.is_empty() {
-            true => (drawn, DropReason::Loss),
-            false => self.edited_if_asked(address, message, drawn),
-        }
-    }
-
-    fn edited_if_asked(&mut self, address: Address, message: &M, drawn: Fate) -> (Fate, DropReason) {
         let Some(edit) = self.edits.remove(&address) else { return (drawn, DropReason::Loss) };
         let stale = edit.kind.as_ref().is_some_and(|kind| *kind != kind_of(message));
         if stale || edit.change == Change::Drop && drawn == Fate::Lost {

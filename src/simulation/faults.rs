@@ -159,7 +159,8 @@ impl<M: Value> Simulation<M> {
     #[track_caller]
     pub fn schedule(&mut self, after: Duration, fault: Fault) {
         self.check_fault(&fault);
-        self.scheduler.plan(self.now + after, Pending::Fault(Box::new(fault)));
+        self.scheduler.plan(self.now + after, Pending::Fault(self.planned.len()));
+        self.planned.push(fault);
     }
 
     /// Schedules every fault of `plan`.
@@ -265,10 +266,10 @@ impl<M: Value> Simulation<M> {
         let (own, others): (VecDeque<_>, _) = self.ready.drain(..).partition(of_node);
         self.ready = others;
         let line = agenda.line();
-        let in_process = line.in_process.take().map(Pending::Handle);
+        let in_process = line.in_process.take().map(Pending::Message);
         let lost: Vec<Pending<M>> = in_process.into_iter().chain(line.waiting.drain(..)).chain(own).collect();
         for pending in lost {
-            if let Pending::Handle(delivery) = pending {
+            if let Pending::Message(delivery) = pending {
                 self.drop_delivery(&delivery, DropReason::Crash);
             }
         }

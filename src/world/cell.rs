@@ -11,7 +11,8 @@ use std::sync::Arc;
 pub(crate) trait Cell<M>: Any + Debug + Send + Sync {
     fn start<'a>(&'a mut self, core: &'a mut Core<'a, M>);
     fn restart<'a>(&'a mut self, core: &'a mut Core<'a, M>);
-    fn deliver<'a>(&'a mut self, from: NodeId, message: M, core: &'a mut Core<'a, M>);
+    /// Takes the message out.
+    fn deliver<'a>(&'a mut self, from: NodeId, message: &mut Option<M>, core: &'a mut Core<'a, M>);
     fn fire<'a>(&'a mut self, slot: usize, core: &'a mut Core<'a, M>);
     fn clone_cell(&self) -> Box<dyn Cell<M>>;
     fn fingerprint(&self) -> (u128, u128);
@@ -32,15 +33,17 @@ impl<M: 'static> dyn Cell<M> {
     }
 }
 
+/// In this order: who reads the timers has what the process begins with near.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct ProcessCell<P: Process> {
-    process: P,
     timers: Timers<P::Timer>,
+    process: P,
 }
 
 impl<P: Process> ProcessCell<P> {
     pub(crate) fn new(process: P) -> Self {
-        ProcessCell { process, timers: Timers::new() }
+        ProcessCell { timers: Timers::new(), process }
     }
 }
 
@@ -53,7 +56,13 @@ impl<P: Process> Cell<P::Message> for ProcessCell<P> {
         self.process.on_restart(&mut Context { core, timers: &mut self.timers });
     }
 
-    fn deliver<'a>(&'a mut self, from: NodeId, message: P::Message, core: &'a mut Core<'a, P::Message>) {
+    fn deliver<'a>(
+        &'a mut self,
+        from: NodeId,
+        message: &mut Option<P::Message>,
+        core: &'a mut Core<'a, P::Message>,
+    ) {
+        let message = message.take().expect("a message that is delivered is there");
         self.process.on_message(from, message, &mut Context { core, timers: &mut self.timers });
     }
 
@@ -113,14 +122,20 @@ impl<M: 'static> Owned<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get_mut(&mut self) -> &mut dyn Cell<M> {
-        if let Owned::Shared(cell) = self {
-            *self = Owned::Alone(cell.clone_cell());
-        }
         match self {
             Owned::Alone(cell) => &mut **cell,
-            Owned::Shared(_) => unreachable!("a cell that is to change is not shared"),
+            Owned::Shared(_) => self.copied(),
+        }
+    }
+
+    #[cold]
+    fn copied(&mut self) -> &mut dyn Cell<M> {
+        *self = Owned::Alone(self.get().clone_cell());
+        match self {
+            Owned::Alone(cell) => &mut **cell,
+            Owned::Shared(_) => unreachable!("it is a copy"),
         }
     }
 

@@ -125,6 +125,7 @@ impl<M: 'static> Roster<M> {
         self.members[node].client
     }
 
+    #[inline(always)]
     pub(super) fn key(&self, node: usize) -> NodeKey {
         self.keys[node]
     }
