@@ -5,16 +5,18 @@
 //! driver. A world is a value; nodes are shared between copies and cloned when they change.
 
 mod cell;
+mod node;
 mod roster;
 
 use crate::clock::Clock;
 use crate::fingerprint::Fingerprinter;
 use crate::links::Links;
 use crate::node::{Handle, NodeId, NodeKey};
-use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Other, Process, Value};
+use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Process, Value};
 use crate::storage::Storage;
 use crate::time::Time;
 use cell::{Cell, Owned};
+use node::Node;
 use roster::Roster;
 use std::collections::BTreeMap;
 use std::hash::Hash;
@@ -71,27 +73,6 @@ impl<M> Event<M> {
             }
             Event::Clock { .. } | Event::Partition(_) | Event::Slow(..) => None,
             Event::Heal | Event::HealPartition(_) | Event::HealSlow(..) => None,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Node<M> {
-    /// None while crashed.
-    cell: Option<Owned<M>>,
-    storage: Arc<Storage>,
-    paused: bool,
-    /// What the handler asked for after its sync; the node waits for the sync while this is there.
-    held: Option<Arc<Vec<Effect<M>>>>,
-}
-
-impl<M: 'static> Clone for Node<M> {
-    fn clone(&self) -> Self {
-        Node {
-            cell: self.cell.clone(),
-            storage: self.storage.clone(),
-            paused: self.paused,
-            held: self.held.clone(),
         }
     }
 }
@@ -506,27 +487,5 @@ impl<P: Process> Index<Handle<P>> for World<P::Message> {
             panic!("{handle:?} ({}) is crashed: it has no process until it restarts", self.name(handle))
         };
         process
-    }
-}
-
-impl<M> Node<M> {
-    /// Lets the effects from `first` on take place in order, up to a sync that has something to wait
-    /// for; the rest is held.
-    fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize, ignores_syncs: bool) {
-        for at in first..effects.len() {
-            match &mut effects[at] {
-                Effect::Other(other) => {
-                    if let Other::Write(write) = &**other {
-                        Arc::make_mut(&mut self.storage).issue(write.clone());
-                    }
-                }
-                Effect::Sync { writes } if !ignores_syncs && self.storage.unsynced() > 0 => {
-                    *writes = self.storage.unsynced();
-                    self.held = Some(Arc::new(effects.split_off(at + 1)));
-                    return;
-                }
-                _ => {}
-            }
-        }
     }
 }

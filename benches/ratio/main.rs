@@ -18,6 +18,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
 mod floor;
+mod resident;
 mod workloads;
 
 use std::time::Instant;
@@ -50,8 +51,8 @@ const FIGURES: [Figure; 6] = [
     },
     Figure {
         name: "W2-1M",
-        netsplit: || workloads::messages(1_000_000, 1, 2_000_000),
-        floor: || floor::messages(1_000_000, 1, 2_000_000),
+        netsplit: || workloads::messages(1_000_000, 1, 5_000_000),
+        floor: || floor::messages(1_000_000, 1, 5_000_000),
     },
     Figure {
         name: "W3",
@@ -74,6 +75,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
+    if resident::is_child() {
+        return;
+    }
     // cargo passes --bench.
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let is_asked =
@@ -91,6 +95,9 @@ fn main() {
         }
         eprintln!("{name}: ratios {ratios:.3?}");
         lines.push(format!("{name} {:.0} {:.0} {:.3}", median(rates), median(floors), median(ratios)));
+    }
+    if asked.is_empty() || asked.iter().any(|part| "bytes-per-node".contains(&**part)) {
+        lines.push(resident::line());
     }
     lines.iter().for_each(|line| println!("{line}"));
 }

@@ -54,6 +54,8 @@ pub(super) struct Calendar {
     /// The days after today and before `horizon`, each at its number modulo their count.
     days: Vec<Vec<Entry>>,
     horizon: u64,
+    /// Room for the entries of a day, for days that get their first: those that are over gave it back.
+    spare: Vec<Vec<Entry>>,
     /// How many entries they have, and how many of all entries are cancelled.
     in_days: usize,
     cancelled: usize,
@@ -86,6 +88,7 @@ impl Calendar {
             day_bits: 0,
             days: Vec::new(),
             horizon: 0,
+            spare: Vec::new(),
             in_days: 0,
             cancelled: 0,
             far: Far::none(),
@@ -235,6 +238,9 @@ impl Calendar {
         } else if day < self.horizon {
             let at = self.index(day);
             let entries = &mut self.days[at];
+            if entries.is_empty() {
+                *entries = self.spare.pop().unwrap_or_default();
+            }
             slots.note_place(slot, entries.len() as u32);
             entries.push(Entry { offset, slot });
             self.in_days += 1;
@@ -285,7 +291,7 @@ impl Calendar {
         self.today.clear();
         self.read = 0;
         let at = self.index(day);
-        let entries = &mut self.days[at];
+        let mut entries = std::mem::take(&mut self.days[at]);
         self.in_days -= entries.len();
         // A stable sort, as one of whole words, which is faster: offset, and place in the day.
         self.order.clear();
@@ -293,6 +299,7 @@ impl Calendar {
         self.order.sort_unstable();
         self.today.extend(self.order.iter().map(|key| entries[*key as u32 as usize]));
         entries.clear();
+        self.spare.push(entries);
         self.move_horizon(slots);
         self.has_begun = self.len >= MANY;
         if self.has_begun {
@@ -332,7 +339,10 @@ impl Calendar {
         late.sort_unstable();
         all.extend(late.into_iter().rev().map(|late| late.0.2));
         // A day's place in the ring does not matter: equal times are in one day.
-        all.extend(self.days.iter_mut().flat_map(|day| day.drain(..)).map(|entry| entry.slot));
+        for mut day in self.days.drain(..).filter(|day| !day.is_empty()) {
+            all.extend(day.drain(..).map(|entry| entry.slot));
+            self.spare.push(day);
+        }
         for mut list in std::mem::replace(&mut self.far, Far::none()).into_lists() {
             all.extend(std::iter::from_fn(|| slots.take_first(&mut list)));
         }

@@ -6,6 +6,7 @@ use std::hint::black_box;
 pub(super) const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
+#[repr(align(64))]
 struct Slot<E> {
     time: u64,
     /// The neighbours in the list that this is in; or, in a row, the place as `before`. The next free slot as
