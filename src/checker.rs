@@ -74,7 +74,6 @@ mod svg;
 mod text;
 mod witness;
 
-
 pub use witness::{Bar, Witness};
 
 use crate::history::{ClientId, History, Moment};
@@ -140,6 +139,22 @@ pub trait Specification {
     /// order of responses. Only speed depends on it.
     fn order(&self, _history: &[Entry<'_, Self::Operation, Self::Response>]) -> Option<Vec<u64>> {
         None
+    }
+
+    /// Whether, by the operations of this history, states only grow: what [is past](Self::is_past) stays so.
+    fn grows(&self, _history: &[Entry<'_, Self::Operation, Self::Response>]) -> bool {
+        false
+    }
+
+    /// Whether `operation` can never answer this again, in `state` or any later one, if states only grow. It makes
+    /// checking faster.
+    fn is_past(
+        &self,
+        _state: &Self::State,
+        _operation: &Self::Operation,
+        _response: &Self::Response,
+    ) -> bool {
+        false
     }
 
     /// How much memory a state takes, in bytes, for the budget.
@@ -269,7 +284,13 @@ pub fn linearizable<S: Specification>(
         match found {
             Found::Holds => {}
             Found::Violated(explained) => {
-                return Verdict::Violated(Box::new(witness::find(specification, history, part, explained, budget)));
+                return Verdict::Violated(Box::new(witness::find(
+                    specification,
+                    history,
+                    part,
+                    explained,
+                    budget,
+                )));
             }
             Found::Unknown(progress) => unknown = unknown.or(Some(progress)),
         }

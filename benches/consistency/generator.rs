@@ -98,12 +98,14 @@ pub fn altered<O: Clone + PartialEq, R: Clone + PartialEq>(
         let of = numbers.below(operations.len() as u64) as usize;
         let from = numbers.below(operations.len() as u64) as usize;
         let (asked, given) = (&operations[of], &operations[from]);
-        let differs = asked.response.is_some() && given.response.is_some() && asked.response != given.response;
+        let differs =
+            asked.response.is_some() && given.response.is_some() && asked.response != given.response;
         if differs && same_question(&asked.operation, &given.operation) {
             let mut index = 0;
             return history.map(|operation| {
                 index += 1;
-                let response = if index - 1 == of { given.response.clone() } else { operation.response.clone() };
+                let response =
+                    if index - 1 == of { given.response.clone() } else { operation.response.clone() };
                 Some((operation.operation.clone(), response))
             });
         }

@@ -39,8 +39,7 @@ pub(super) fn parts<'a, S: Specification>(
     history: &'a History<S::Operation, S::Response>,
 ) -> Vec<Part<'a, S>> {
     let entries = entries(specification, history);
-    let keys: Option<Vec<String>> =
-        entries.iter().map(|entry| specification.key(entry.operation)).collect();
+    let keys: Option<Vec<String>> = entries.iter().map(|entry| specification.key(entry.operation)).collect();
     let Some(keys) = keys else { return vec![Part { entries }] };
     let mut parts: BTreeMap<String, Vec<_>> = BTreeMap::new();
     for (key, entry) in keys.into_iter().zip(entries) {
@@ -59,6 +58,9 @@ pub(super) struct Machine<'a, S: Specification> {
     /// Of each kind one operation.
     kinds: Vec<Entry<'a, S::Operation, S::Response>>,
     steps: Pairs,
+    past: Pairs,
+    /// Of each kind, whether a state has refused it.
+    fussy: Vec<bool>,
     bytes: usize,
 }
 
@@ -77,7 +79,8 @@ impl<'a, S: Specification> Machine<'a, S> {
         let of_entries = entries.iter().map(&mut kind).collect();
         let mut states = Interner::new();
         states.number(specification.initial());
-        (Machine { specification, states, kinds, steps: Pairs::new(), bytes: 0 }, of_entries)
+        let (steps, past, fussy) = (Pairs::new(), Pairs::new(), vec![false; kinds.len()]);
+        (Machine { specification, states, kinds, steps, past, fussy, bytes: 0 }, of_entries)
     }
 
     pub fn kinds(&self) -> usize {
@@ -104,10 +107,29 @@ impl<'a, S: Specification> Machine<'a, S> {
             number
         });
         self.steps.insert(state, kind, next);
+        self.fussy[kind as usize] |= next == REFUSED;
         next
     }
 
+    /// Whether some state has refused operations of this kind.
+    pub fn is_fussy(&self, kind: u32) -> bool {
+        self.fussy[kind as usize]
+    }
+
+    /// Whether an operation of `kind` can never take effect again once the object is in `state`.
+    pub fn is_past(&mut self, state: u32, kind: u32) -> bool {
+        if let Some(known) = self.past.get(state, kind) {
+            return known == 1;
+        }
+        let entry = &self.kinds[kind as usize];
+        let past = entry.response.is_some_and(|response| {
+            self.specification.is_past(self.states.get(state), entry.operation, response)
+        });
+        self.past.insert(state, kind, u32::from(past));
+        past
+    }
+
     pub fn bytes(&self) -> usize {
-        self.bytes + self.states.bytes() + self.steps.bytes()
+        self.bytes + self.states.bytes() + self.steps.bytes() + self.past.bytes()
     }
 }

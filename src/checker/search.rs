@@ -10,7 +10,13 @@ use super::{Budget, Entry, Found, Progress, Specification, Spent};
 
 /// How often the caller's patience is asked for, in steps.
 const PATIENCE: u64 = 1024;
+/// How many steps for each entry the first attempt takes.
+const HASTY: u64 = 40;
 const NONE: u32 = u32::MAX;
+/// Marks a choice as a kind of unknown outcome.
+const UNKNOWN: u32 = 1 << 31;
+/// How many later operations are looked at, whether they are lost.
+const LATER: usize = 8;
 
 /// How far a search came: an order of entries that explains the first responses.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +44,12 @@ struct Plan {
     unknown_ends: Vec<usize>,
     unknown: Vec<Unknown>,
     words: usize,
+    /// Whether states only grow; see [`Specification::grows`].
+    grows: bool,
+    /// The entries with a response in the order of invocation; and for each response, which of them is the first
+    /// that is not open yet.
+    by_invocation: Vec<u32>,
+    later: Vec<usize>,
 }
 
 /// The operations of one kind whose outcome is unknown.
@@ -72,6 +84,9 @@ impl Plan {
             unknown_ends: Vec::with_capacity(responses.len()),
             unknown: Vec::new(),
             words: 1,
+            grows: specification.grows(entries),
+            by_invocation: Vec::new(),
+            later: Vec::new(),
             kinds,
             responded,
             responses,
@@ -84,6 +99,9 @@ impl Plan {
         // Entries come in the order of invocation; a free slot is the one that was free last.
         let mut by_invocation: Vec<u32> = (0..entries.len() as u32).collect();
         by_invocation.sort_by_key(|&entry| entries[entry as usize].invoked);
+        let known = by_invocation.iter().copied();
+        self.by_invocation = known.filter(|&entry| self.responded[entry as usize] != u64::MAX).collect();
+        let mut invoked = 0;
         let mut next = by_invocation.into_iter().peekable();
         let (mut open, mut free, mut slots): (Vec<u32>, Vec<u32>, u32) = (Vec::new(), Vec::new(), 0);
         let mut place_of_kind = vec![NONE; self.kinds.iter().max().map_or(0, |kind| *kind as usize + 1)];
@@ -99,6 +117,7 @@ impl Plan {
                     self.unknown[*known as usize].from.push((place, entry));
                     continue;
                 }
+                invoked += 1;
                 self.slots[entry as usize] = free.pop().unwrap_or_else(|| {
                     slots += 1;
                     slots - 1
@@ -112,6 +131,7 @@ impl Plan {
             self.open.extend_from_slice(&open);
             self.open_ends.push(self.open.len());
             self.unknown_ends.push(self.unknown.len());
+            self.later.push(invoked);
             open.retain(|&entry| entry != response);
             free.push(self.slots[response as usize]);
         }
@@ -137,6 +157,8 @@ struct Frame {
     order: usize,
     /// The state before, if an operation of unknown outcome led here.
     without: u32,
+    /// Where its choices begin.
+    choices: usize,
 }
 
 struct Search<'a, 'b, S: Specification> {
@@ -150,20 +172,45 @@ struct Search<'a, 'b, S: Specification> {
     key: Vec<u64>,
     order: Vec<u32>,
     furthest: usize,
+    /// For each frame, what to try in which order, if it looks ahead.
+    choices: Option<Vec<u32>>,
+    scores: Vec<(u64, u32)>,
     keep: Option<&'b mut Best>,
     kept: bool,
 }
 
 /// Searches, and says how many steps it took. In `best` it keeps the order that explains most.
+///
+/// Most histories are decided by trying what is due first. Where that takes long, it begins again and looks a step
+/// ahead: each step costs more, and fewer are wrong.
 pub(super) fn run<S: Specification>(
     specification: &S,
     entries: &[Entry<'_, S::Operation, S::Response>],
     budget: &Budget<'_>,
+    mut best: Option<&mut Best>,
+) -> (Found, u64) {
+    let hasty = Budget { steps: budget.steps.min(HASTY * (entries.len() as u64 + 10)), ..*budget };
+    match run_once(specification, entries, &hasty, best.as_deref_mut(), false) {
+        (Found::Unknown(Progress { spent: Spent::Steps, .. }), steps) if steps < budget.steps => {
+            let left = Budget { steps: budget.steps - steps, ..*budget };
+            let (found, more) = run_once(specification, entries, &left, best, true);
+            (found, steps + more)
+        }
+        decided => decided,
+    }
+}
+
+fn run_once<S: Specification>(
+    specification: &S,
+    entries: &[Entry<'_, S::Operation, S::Response>],
+    budget: &Budget<'_>,
     best: Option<&mut Best>,
+    looks_ahead: bool,
 ) -> (Found, u64) {
     let (machine, kinds) = Machine::new(specification, entries);
     let plan = Plan::new(specification, &machine, entries, kinds);
     let memory = Memory::new(1 + plan.words, plan.unknown.len());
+    let choices = looks_ahead.then(Vec::new);
     let mut search = Search {
         machine,
         plan,
@@ -174,6 +221,8 @@ pub(super) fn run<S: Specification>(
         key: Vec::new(),
         order: Vec::new(),
         furthest: 0,
+        choices,
+        scores: Vec::new(),
         keep: best,
         kept: true,
     };
@@ -186,13 +235,16 @@ impl<S: Specification> Search<'_, '_, S> {
         self.bits.resize(words, 0);
         self.counts.resize(kinds, 0);
         let (mut steps, responses) = (0, self.plan.responses.len());
-        if self.enter(Frame { place: 0, state: 0, next: 0, order: 0, without: NONE }) {
+        if self.enter(Frame { place: 0, state: 0, next: 0, order: 0, without: NONE, choices: 0 }) {
             return (Found::Holds, 1);
         }
         while let Some(frame) = self.frames.last().copied() {
             let Some((next, entry, state, unknown)) = self.successor(&frame) else {
                 self.keep();
                 self.frames.pop();
+                if let Some(choices) = &mut self.choices {
+                    choices.truncate(frame.choices);
+                }
                 self.bits.truncate(self.frames.len() * words);
                 self.counts.truncate(self.frames.len() * kinds);
                 continue;
@@ -230,13 +282,14 @@ impl<S: Specification> Search<'_, '_, S> {
                     NONE
                 }
             };
-            if self.enter(Frame { place: frame.place, state, next: 0, order: 0, without }) {
+            if self.enter(Frame { place: frame.place, state, next: 0, order: 0, without, choices: 0 }) {
                 self.kept = false;
                 self.keep();
                 return (Found::Holds, steps);
             }
         }
-        (Found::Violated(Some(self.furthest)), steps)
+        // Where states only grow it may have turned back because of what comes later.
+        (Found::Violated(Some(self.furthest).filter(|_| !self.plan.grows)), steps)
     }
 
     fn bytes(&self) -> usize {
@@ -311,51 +364,136 @@ impl<S: Specification> Search<'_, '_, S> {
         self.key.extend_from_slice(&self.bits[self.bits.len() - words..]);
         if self.memory.insert(&self.key, &self.counts[self.counts.len() - kinds..]) {
             frame.order = self.order.len();
-            self.frames.push(frame);
-        } else {
-            self.bits.truncate(self.bits.len() - words);
-            self.counts.truncate(self.counts.len() - kinds);
+            if !self.is_lost(&frame) {
+                if self.choices.is_some() {
+                    self.look_ahead(&mut frame);
+                }
+                self.frames.push(frame);
+                return false;
+            }
         }
+        self.bits.truncate(self.bits.len() - words);
+        self.counts.truncate(self.counts.len() - kinds);
         false
+    }
+
+    /// Whether what has to be read cannot be read any more.
+    fn is_lost(&mut self, frame: &Frame) -> bool {
+        if !self.plan.grows {
+            return false;
+        }
+        let count = self.plan.open(frame.place).len();
+        let is_past = |search: &mut Self, entry: u32| {
+            search.machine.is_past(frame.state, search.plan.kinds[entry as usize])
+        };
+        for at in 0..count {
+            let entry = self.plan.open(frame.place)[at];
+            if !self.is_marked(entry) && is_past(self, entry) {
+                return true;
+            }
+        }
+        // What is invoked later has not been read, either.
+        let later = self.plan.later[frame.place];
+        (later..(later + LATER).min(self.plan.by_invocation.len()))
+            .any(|at| is_past(self, self.plan.by_invocation[at]))
+    }
+
+    /// Puts the choices of a frame into an order: first what is fussy (some state has refused it) and can take effect
+    /// now, then what lets most of the fussy take effect next, those with an early response above all.
+    fn look_ahead(&mut self, frame: &mut Frame) {
+        let open = self.plan.open(frame.place).to_vec();
+        let kind = |search: &Self, entry: u32| search.plan.kinds[entry as usize];
+        let mut waiting = Vec::new();
+        for &entry in &open {
+            if !self.is_marked(entry) && self.machine.step(frame.state, kind(self, entry)) == REFUSED {
+                waiting.push(entry);
+            }
+        }
+        let mut scores = std::mem::take(&mut self.scores);
+        scores.clear();
+        let unknown = (0..self.plan.unknown_ends[frame.place] as u32).map(|place| place | UNKNOWN);
+        for (place, choice) in open.iter().copied().chain(unknown).enumerate() {
+            let is_unknown = choice & UNKNOWN != 0;
+            if !is_unknown && (self.plan.reads[choice as usize] || self.is_marked(choice)) {
+                continue;
+            }
+            let kind_of = match is_unknown {
+                true => self.plan.unknown[(choice & !UNKNOWN) as usize].kind,
+                false => kind(self, choice),
+            };
+            let to = self.machine.step(frame.state, kind_of);
+            if to == REFUSED {
+                continue;
+            }
+            // The first of those that wait counts for more than all others.
+            let mut score = 0;
+            for (place, &other) in waiting.iter().enumerate() {
+                if self.machine.step(to, kind(self, other)) != REFUSED {
+                    score += if place == 0 { 1 << 20 } else { 1 << 8 };
+                }
+            }
+            let fussy = !is_unknown && self.machine.is_fussy(kind_of);
+            let class = if is_unknown { 2 } else { u64::from(!fussy) };
+            scores.push((class << 60 | ((1 << 40) - score) << 12 | place as u64, choice));
+        }
+        scores.sort_unstable();
+        let Some(choices) = &mut self.choices else { return };
+        frame.choices = choices.len();
+        choices.extend(scores.iter().map(|(_, choice)| *choice));
+        self.scores = scores;
     }
 
     /// The next successor of the frame on top: where to go on, the entry, the state, and the place of its
     /// kind if its outcome is unknown.
     fn successor(&mut self, frame: &Frame) -> Option<(usize, u32, u32, Option<usize>)> {
         let count = self.plan.open(frame.place).len();
-        for at in frame.next..count {
-            let entry = self.plan.open(frame.place)[at];
-            let kind = self.plan.kinds[entry as usize];
-            if self.plan.reads[entry as usize] || self.is_marked(entry) {
-                continue;
-            }
-            let state = self.machine.step(frame.state, kind);
-            if state == REFUSED || self.is_behind_a_twin(frame.place, entry) {
-                continue;
-            }
-            if frame.without != NONE && self.machine.step(frame.without, kind) == state {
-                continue;
-            }
-            return Some((at + 1, entry, state, None));
-        }
-        for at in frame.next.max(count)..count + self.plan.unknown_ends[frame.place] {
-            let place = at - count;
-            let Unknown { kind, from } = &self.plan.unknown[place];
-            let used = self.counts[self.counts.len() - self.plan.unknown.len() + place];
-            let Some(&(_, entry)) = from.get(used as usize).filter(|(from, _)| *from <= frame.place) else {
-                continue;
+        let end = match &self.choices {
+            Some(choices) => choices.len() - frame.choices,
+            None => count + self.plan.unknown_ends[frame.place],
+        };
+        for at in frame.next..end {
+            let choice = match &self.choices {
+                Some(choices) => choices[frame.choices + at],
+                None if at < count => self.plan.open(frame.place)[at],
+                None => (at - count) as u32 | UNKNOWN,
             };
-            let kind = *kind;
-            let state = self.machine.step(frame.state, kind);
-            if state == REFUSED || state == frame.state {
-                continue;
+            let found = match choice & UNKNOWN {
+                0 => self.known(frame, choice).map(|state| (choice, state, None)),
+                _ => self.unknown(frame, (choice & !UNKNOWN) as usize),
+            };
+            if let Some((entry, state, unknown)) = found {
+                return Some((at + 1, entry, state, unknown));
             }
-            if frame.without != NONE && self.machine.step(frame.without, kind) == state {
-                continue;
-            }
-            return Some((at + 1, entry, state, Some(place)));
         }
         None
+    }
+
+    /// The state after an open operation, if it is to be tried.
+    fn known(&mut self, frame: &Frame, entry: u32) -> Option<u32> {
+        let kind = self.plan.kinds[entry as usize];
+        if self.plan.reads[entry as usize] || self.is_marked(entry) {
+            return None;
+        }
+        let state = self.machine.step(frame.state, kind);
+        if state == REFUSED || self.is_behind_a_twin(frame.place, entry) {
+            return None;
+        }
+        let is_as_good = frame.without != NONE && self.machine.step(frame.without, kind) == state;
+        (!is_as_good).then_some(state)
+    }
+
+    /// The next operation of a kind of unknown outcome, if it is to be tried, and the state after it.
+    fn unknown(&mut self, frame: &Frame, place: usize) -> Option<(u32, u32, Option<usize>)> {
+        let Unknown { kind, from } = &self.plan.unknown[place];
+        let used = self.counts[self.counts.len() - self.plan.unknown.len() + place];
+        let &(_, entry) = from.get(used as usize).filter(|(from, _)| *from <= frame.place)?;
+        let kind = *kind;
+        let state = self.machine.step(frame.state, kind);
+        if state == REFUSED || state == frame.state {
+            return None;
+        }
+        let is_as_good = frame.without != NONE && self.machine.step(frame.without, kind) == state;
+        (!is_as_good).then_some((entry, state, Some(place)))
     }
 
     /// Whether an equal operation that is open here has its response sooner.

@@ -136,7 +136,8 @@ pub fn check<S: Specification, K: Ord, V: Ord + Clone + std::fmt::Debug>(
                 Some(read) => match key.versions.get(&read) {
                     Some(&version) => (version, true),
                     None => {
-                        let why = format!("client {} read {read:?}, but nobody has written it", operation.client);
+                        let why =
+                            format!("client {} read {read:?}, but nobody has written it", operation.client);
                         return Ok(violated(specification, history, vec![index], index, why));
                     }
                 },
@@ -283,7 +284,8 @@ fn explain<S: Specification, V>(
         specification.describe(operation, response.as_ref())
     };
     let mut operations: Vec<usize> = circle.iter().flat_map(|demand| demand.operations).collect();
-    operations.extend(circle.iter().flat_map(|demand| [key.writes[demand.from], key.writes[demand.to]]).flatten());
+    operations
+        .extend(circle.iter().flat_map(|demand| [key.writes[demand.from], key.writes[demand.to]]).flatten());
     operations.sort_unstable();
     operations.dedup();
     let demands: Vec<String> = circle
@@ -338,7 +340,8 @@ pub fn converges<S: Specification, K: Ord, V: Ord + Clone + std::fmt::Debug>(
         let (key, access) = access(&operation.operation);
         let late = operation.invoked.order > quiet.get(&key).copied().unwrap_or(0)
             && operation.invoked.time.is_none_or(|time| time >= healed);
-        if let (Access::Read, true, Some(read)) = (access, late, operation.response.as_ref().and_then(&value)) {
+        if let (Access::Read, true, Some(read)) = (access, late, operation.response.as_ref().and_then(&value))
+        {
             last.entry(key).or_default().insert(operation.client, (index, read));
         }
     }

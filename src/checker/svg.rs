@@ -39,7 +39,8 @@ impl Witness {
         );
         for (line, text) in sentence.iter().enumerate() {
             let y = EDGE + 12.0 + 20.0 * line as f64;
-            let _ = writeln!(svg, "<text x=\"{EDGE}\" y=\"{y:.1}\" font-size=\"14\">{}</text>", escaped(text));
+            let _ =
+                writeln!(svg, "<text x=\"{EDGE}\" y=\"{y:.1}\" font-size=\"14\">{}</text>", escaped(text));
         }
         let points = self.points(&layout);
         for (lane, (name, bars)) in names.iter().zip(lanes.values()).enumerate() {
@@ -56,7 +57,8 @@ impl Witness {
             for bar in bars {
                 let (from, to) = layout.span(bar);
                 let (from, to) = (x(from as f64), x(to as f64));
-                let (fill, stroke) = if bar.impossible { ("#f6c9b8", "#d55e00") } else { ("#d6e6f2", "#0072b2") };
+                let (fill, stroke) =
+                    if bar.impossible { ("#f6c9b8", "#d55e00") } else { ("#d6e6f2", "#0072b2") };
                 let dash = if bar.responded.is_none() { " stroke-dasharray=\"5 3\"" } else { "" };
                 let title = escaped(&format!("client {}: {}", bar.client, bar.label));
                 let _ = writeln!(
@@ -85,7 +87,10 @@ impl Witness {
                         middle - 5.0
                     );
                 } else if let Some(place) = bar.place {
-                    let at = points.iter().find(|(of, _)| *of == place).map_or((from + to) / 2.0, |(_, at)| x(*at));
+                    let at = points
+                        .iter()
+                        .find(|(of, _)| *of == place)
+                        .map_or((from + to) / 2.0, |(_, at)| x(*at));
                     let at = at.clamp(from + RADIUS + 1.0, (to - RADIUS - 1.0).max(from + RADIUS + 1.0));
                     let _ = writeln!(
                         svg,

@@ -64,14 +64,19 @@ pub(super) fn find<S: Specification>(
 ) -> Witness {
     let mut responses: Vec<u64> = part.entries.iter().filter_map(|entry| entry.responded).collect();
     responses.sort_unstable();
+    let judge = |entries: &Entries<'_, S>, attempt: &Budget<'_>| match specification.decide(entries) {
+        Some(true) => (Found::Holds, 1),
+        Some(false) => (Found::Violated(None), 1),
+        None => search::run(specification, entries, attempt, None),
+    };
     let explained = explained.unwrap_or_else(|| {
         // Prefixes of what is linearizable are.
         let (mut holds, mut violated) = (0, responses.len());
         while violated - holds > 1 {
             let middle = (holds + violated) / 2;
             let prefix = prefix(specification, &part.entries, responses[middle - 1]);
-            match specification.decide(&prefix) {
-                Some(false) => violated = middle,
+            match judge(&prefix, budget).0 {
+                Found::Violated(_) => violated = middle,
                 _ => holds = middle,
             }
         }
@@ -79,11 +84,6 @@ pub(super) fn find<S: Specification>(
     });
     let end = responses.get(explained).copied().unwrap_or(u64::MAX);
     let mut smallest = prefix(specification, &part.entries, end);
-    let judge = |entries: &Entries<'_, S>, attempt: &Budget<'_>| match specification.decide(entries) {
-        Some(true) => (Found::Holds, 1),
-        Some(false) => (Found::Violated(None), 1),
-        None => search::run(specification, entries, attempt, None),
-    };
     smaller(specification, &mut smallest, Some(end), budget, judge);
     let impossible = smallest.iter().position(|entry| entry.responded == Some(end)).unwrap_or(0);
     let mut best = search::Best::default();

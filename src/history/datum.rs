@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A value in a recorded history, as EDN and JSON have them. Names (`:read`, symbols) and numbers that are not
 /// whole are kept as they are written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Datum {
     /// `nil` or `null`.
     #[default]
@@ -51,6 +51,19 @@ impl Datum {
         match self {
             Datum::List(elements) => Some(elements),
             _ => None,
+        }
+    }
+
+    /// Reads one value, as EDN or as JSON.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn parse(text: &str) -> Result<Datum, String> {
+        let mut reader = super::notation::Reader::new(text);
+        let datum = reader.value().map_err(|wrong| wrong.what)?;
+        match reader.peek() {
+            None => Ok(datum),
+            Some(c) => Err(format!("`{c}` behind the value")),
         }
     }
 
@@ -103,6 +116,13 @@ impl fmt::Display for Datum {
                 write!(f, "{{{}}}", pairs.join(", "))
             }
         }
+    }
+}
+
+/// As it is written: sentences name values.
+impl fmt::Debug for Datum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
 }
 

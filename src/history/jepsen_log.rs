@@ -41,7 +41,8 @@ fn event(text: &str, line: usize) -> Result<Option<Recorded>, HistoryError> {
     };
     let Some(f) = f.strip_prefix(':') else { return wrong("the operation is no `:name`") };
     // Behind the sixth word, with the white space that is in it.
-    let value = words[..6].iter().fold(text, |rest, word| rest.trim_start().strip_prefix(word).unwrap_or(rest));
+    let value =
+        words[..6].iter().fold(text, |rest, word| rest.trim_start().strip_prefix(word).unwrap_or(rest));
     let mut reader = Reader::new(value);
     let value = reader.value().map_err(|wrong| HistoryError { line, what: wrong.what })?;
     Ok(Some(Recorded { line, process, kind, f: f.to_string(), value, key: None, time: None }))

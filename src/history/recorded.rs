@@ -146,7 +146,8 @@ impl RecordedHistory {
                 line += &format!(", :key {key}");
             }
             line += &format!(", :value {value}");
-            line + &event.time.map_or(String::new(), |time| format!(", :time {}", time.as_nanoseconds())) + "}"
+            line + &event.time.map_or(String::new(), |time| format!(", :time {}", time.as_nanoseconds()))
+                + "}"
         })
     }
 
@@ -311,7 +312,8 @@ mod tests {
 
     #[test]
     fn a_log_is_read_as_the_same_events() {
-        let log = "INFO  jepsen.util - 3\t:invoke\t:read\tnil\nINFO  jepsen.util - 3\t:fail\t:read\t:timed-out\n";
+        let log =
+            "INFO  jepsen.util - 3\t:invoke\t:read\tnil\nINFO  jepsen.util - 3\t:fail\t:read\t:timed-out\n";
         let history = RecordedHistory::parse(log).expect("a history");
         let kinds: Vec<Kind> = history.events().iter().map(|event| event.kind).collect();
         assert_eq!(kinds, [Kind::Invoke, Kind::Fail]);

@@ -99,7 +99,5 @@ pub fn breaks_a_session(done: &[Version], guarantee: Guarantee) -> bool {
 }
 
 fn reaches(edges: &BTreeSet<(usize, usize)>, from: usize, to: usize, seen: &mut BTreeSet<usize>) -> bool {
-    from == to
-        || (seen.insert(from)
-            && edges.iter().any(|&(a, b)| a == from && reaches(edges, b, to, seen)))
+    from == to || (seen.insert(from) && edges.iter().any(|&(a, b)| a == from && reaches(edges, b, to, seen)))
 }

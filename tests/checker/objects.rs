@@ -55,7 +55,9 @@ pub fn each_object(visitor: &mut impl Visit) {
         &Object {
             specification: Stack::default(),
             operation: |numbers, _| queue_operation(numbers, true),
-            execute: |state: &Sequence<u64>, operation: &_| answer(state.last().map(|last| last.0), operation),
+            execute: |state: &Sequence<u64>, operation: &_| {
+                answer(state.last().map(|last| last.0), operation)
+            },
             same_question: same,
         },
     );
@@ -242,7 +244,9 @@ fn bank() -> Object<Bank<u64>> {
             BankOperation::Balance(account) => {
                 BankResponse::Balance(state.get(account).copied().unwrap_or(0))
             }
-            BankOperation::Transfer { from, amount, .. } if state.get(from).copied().unwrap_or(0) < *amount => {
+            BankOperation::Transfer { from, amount, .. }
+                if state.get(from).copied().unwrap_or(0) < *amount =>
+            {
                 BankResponse::Refused
             }
             _ => BankResponse::Done,

@@ -79,7 +79,8 @@ impl Recordable for Cell {
 
 impl Recordable for Counter {
     fn read(f: &str, value: &Datum) -> Operation<CounterOperation> {
-        let amount = || if *value == Datum::Nil { Ok(1) } else { whole(value, &format!("the value of :{f}")) };
+        let amount =
+            || if *value == Datum::Nil { Ok(1) } else { whole(value, &format!("the value of :{f}")) };
         let operation = match f {
             "read" | "get" => CounterOperation::Read,
             "add" | "inc" | "increment" => CounterOperation::Add(amount()?),
@@ -97,7 +98,9 @@ impl Recordable for Counter {
         Ok(match operation {
             _ if !event.ok => Answer::DidNot,
             CounterOperation::Read if *event.value == Datum::Nil => Answer::TookUnseen,
-            CounterOperation::Read => Answer::Took(CounterResponse::Value(whole(event.value, "what was read")?)),
+            CounterOperation::Read => {
+                Answer::Took(CounterResponse::Value(whole(event.value, "what was read")?))
+            }
             CounterOperation::Add(_) => Answer::Took(CounterResponse::Done),
         })
     }
@@ -222,7 +225,11 @@ impl Recordable for Mutex {
         Ok((operation, None))
     }
 
-    fn answer(&self, operation: &MutexOperation, event: Response<'_>) -> Result<Answer<MutexResponse>, String> {
+    fn answer(
+        &self,
+        operation: &MutexOperation,
+        event: Response<'_>,
+    ) -> Result<Answer<MutexResponse>, String> {
         if let Some(answer) = no(event, MutexResponse::Refused) {
             return Ok(answer);
         }
@@ -237,7 +244,8 @@ impl Recordable for Mutex {
 pub(super) fn balances(value: &Datum) -> Result<BTreeMap<Datum, i64>, String> {
     match value {
         Datum::Map(pairs) => {
-            let pair = |(account, balance): &(Datum, Datum)| Ok((account_of(account), whole(balance, "a balance")?));
+            let pair =
+                |(account, balance): &(Datum, Datum)| Ok((account_of(account), whole(balance, "a balance")?));
             pairs.iter().map(pair).collect()
         }
         Datum::List(list) => (0..)
@@ -286,9 +294,13 @@ impl Recordable for Bank<Datum> {
     ) -> Result<Answer<BankResponse<Datum>>, String> {
         Ok(match operation {
             BankOperation::Read | BankOperation::Balance(_) if !event.ok => Answer::DidNot,
-            BankOperation::Read | BankOperation::Balance(_) if *event.value == Datum::Nil => Answer::TookUnseen,
+            BankOperation::Read | BankOperation::Balance(_) if *event.value == Datum::Nil => {
+                Answer::TookUnseen
+            }
             BankOperation::Read => Answer::Took(BankResponse::Balances(balances(event.value)?)),
-            BankOperation::Balance(_) => Answer::Took(BankResponse::Balance(whole(event.value, "the balance")?)),
+            BankOperation::Balance(_) => {
+                Answer::Took(BankResponse::Balance(whole(event.value, "the balance")?))
+            }
             _ if !event.ok => Answer::Took(BankResponse::Refused),
             _ => Answer::Took(BankResponse::Done),
         })

@@ -3,8 +3,8 @@
 use super::{Fail, Recordable, meaning, read};
 use crate::checker::specifications::*;
 use crate::checker::{Budget, Verdict, linearizable, sequentially_consistent, sessions};
-use crate::history::recorded::{HistoryError, Kind, RecordedHistory};
 use crate::history::Datum;
+use crate::history::recorded::{HistoryError, Kind, RecordedHistory};
 
 /// The names of all specifications.
 pub const NAMES: [&str; 11] = [
@@ -94,21 +94,28 @@ impl CheckedFile<'_> {
         let number = || match &self.initial {
             None => Ok(0),
             Some(Datum::Int(number)) => Ok(*number),
-            Some(other) => Err(CannotCheck::Asked(format!("the initial value is {other}: expected a number"))),
+            Some(other) => {
+                Err(CannotCheck::Asked(format!("the initial value is {other}: expected a number")))
+            }
         };
         match self.specification {
             "register" | "cas-register" => self.register(budget),
             "kv" => {
                 let initial = self.initial.clone().unwrap_or_else(|| Datum::from(""));
                 let cell = Cell { initial };
-                self.versions::<Cell>(budget, &cell, |operation| match operation {
-                    CellOperation::Put(value) => sessions::Access::Write(value.clone()),
-                    CellOperation::Get => sessions::Access::Read,
-                    CellOperation::Append(_) => sessions::Access::Other,
-                }, |response| match response {
-                    CellResponse::Value(value) => Some(value.clone()),
-                    CellResponse::Done => None,
-                })
+                self.versions::<Cell>(
+                    budget,
+                    &cell,
+                    |operation| match operation {
+                        CellOperation::Put(value) => sessions::Access::Write(value.clone()),
+                        CellOperation::Get => sessions::Access::Read,
+                        CellOperation::Append(_) => sessions::Access::Other,
+                    },
+                    |response| match response {
+                        CellResponse::Value(value) => Some(value.clone()),
+                        CellResponse::Done => None,
+                    },
+                )
             }
             "counter" => self.of(Counter { initial: number()? }, budget),
             "bank" => {
@@ -127,7 +134,9 @@ impl CheckedFile<'_> {
             "log" => self.of(Log::default(), budget),
             other => {
                 let names = NAMES.join(", ");
-                Err(CannotCheck::Asked(format!("there is no specification `{other}`: expected one of {names}")))
+                Err(CannotCheck::Asked(format!(
+                    "there is no specification `{other}`: expected one of {names}"
+                )))
             }
         }
     }
@@ -141,14 +150,19 @@ impl CheckedFile<'_> {
             return Err(HistoryError { line: event.line, what: what.to_string() }.into());
         }
         let register = Register { initial: self.initial.clone().unwrap_or_default() };
-        self.versions::<Register<Datum>>(budget, &register, |operation| match operation {
-            RegisterOperation::Write(value) => sessions::Access::Write(value.clone()),
-            RegisterOperation::Read => sessions::Access::Read,
-            RegisterOperation::CompareAndSet(..) => sessions::Access::Other,
-        }, |response| match response {
-            RegisterResponse::Value(value) => Some(value.clone()),
-            _ => None,
-        })
+        self.versions::<Register<Datum>>(
+            budget,
+            &register,
+            |operation| match operation {
+                RegisterOperation::Write(value) => sessions::Access::Write(value.clone()),
+                RegisterOperation::Read => sessions::Access::Read,
+                RegisterOperation::CompareAndSet(..) => sessions::Access::Other,
+            },
+            |response| match response {
+                RegisterResponse::Value(value) => Some(value.clone()),
+                _ => None,
+            },
+        )
     }
 
     /// Of objects that are read and written, so that there are sessions.

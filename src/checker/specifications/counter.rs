@@ -1,6 +1,6 @@
 //! A counter.
 
-use crate::checker::Specification;
+use crate::checker::{Entry, Specification};
 
 /// A number that can be added to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,6 +58,18 @@ impl Specification for Counter {
 
     fn reads(&self, operation: &CounterOperation, _: Option<&CounterResponse>) -> bool {
         matches!(operation, Read | Add(0))
+    }
+
+    fn grows(&self, history: &[Entry<'_, CounterOperation, CounterResponse>]) -> bool {
+        history.iter().all(|entry| !matches!(entry.operation, Add(more) if *more < 0))
+    }
+
+    fn is_past(&self, state: &i64, operation: &CounterOperation, response: &CounterResponse) -> bool {
+        match (operation, response) {
+            (Read, Value(value)) => value < state,
+            (Add(more), Value(value)) => value.checked_sub(*more).is_none_or(|before| before < *state),
+            _ => false,
+        }
     }
 
     fn describe(&self, operation: &CounterOperation, response: Option<&CounterResponse>) -> String {

@@ -3,6 +3,9 @@
 use crate::checker::{Entry, Specification};
 use crate::history::Datum;
 
+/// How many gets are looked through for what was written.
+const SEEN: usize = 32;
+
 /// A text, or a list, that can be replaced and appended to.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -48,7 +51,12 @@ impl Specification for Cell {
         self.initial.clone()
     }
 
-    fn step(&self, state: &Datum, operation: &CellOperation, response: Option<&CellResponse>) -> Option<Datum> {
+    fn step(
+        &self,
+        state: &Datum,
+        operation: &CellOperation,
+        response: Option<&CellResponse>,
+    ) -> Option<Datum> {
         match (operation, response) {
             (Get, Some(CellResponse::Value(value))) => (value == state).then(|| state.clone()),
             (Get, _) => Some(state.clone()),
@@ -81,7 +89,50 @@ impl Specification for Cell {
         }
     }
 
-    fn explain(&self, history: &[Entry<'_, CellOperation, CellResponse>], impossible: usize) -> Option<String> {
+    /// What is appended should go in the order in which it is seen: when somebody first gets it, and where in the text.
+    fn order(&self, history: &[Entry<'_, CellOperation, CellResponse>]) -> Option<Vec<u64>> {
+        let mut gets: Vec<(u64, &str)> = history
+            .iter()
+            .filter_map(|entry| match entry.response {
+                Some(CellResponse::Value(Datum::Text(text))) => Some((entry.responded?, text.as_str())),
+                _ => None,
+            })
+            .collect();
+        gets.sort_unstable();
+        let order = |entry: &Entry<'_, CellOperation, CellResponse>| {
+            let due = entry.responded.unwrap_or(u64::MAX >> 24);
+            let (Put(Datum::Text(text)) | Append(Datum::Text(text))) = entry.operation else {
+                return due << 24;
+            };
+            // Nobody gets it before it is invoked, and who gets it long after sees what others have added.
+            let from = gets.partition_point(|(responded, _)| *responded < entry.invoked);
+            let seen = gets[from..]
+                .iter()
+                .take(SEEN)
+                .find_map(|(responded, got)| Some((*responded, got.find(text)?)));
+            seen.map_or(due << 24, |(responded, place)| responded << 24 | place.min((1 << 24) - 1) as u64)
+        };
+        Some(history.iter().map(order).collect())
+    }
+
+    /// Without puts what is stored only gets longer.
+    fn grows(&self, history: &[Entry<'_, CellOperation, CellResponse>]) -> bool {
+        history.iter().all(|entry| !matches!(entry.operation, Put(_)))
+    }
+
+    fn is_past(&self, state: &Datum, _: &CellOperation, response: &CellResponse) -> bool {
+        match (state, response) {
+            (Datum::Text(text), CellResponse::Value(Datum::Text(got))) => !got.starts_with(text),
+            (Datum::List(list), CellResponse::Value(Datum::List(got))) => !got.starts_with(list),
+            _ => false,
+        }
+    }
+
+    fn explain(
+        &self,
+        history: &[Entry<'_, CellOperation, CellResponse>],
+        impossible: usize,
+    ) -> Option<String> {
         let entry = &history[impossible];
         let Some(CellResponse::Value(value)) = entry.response else { return None };
         let said = format!("client {} got {value}{}, but", entry.client, super::at(entry));

@@ -28,7 +28,16 @@ impl<S: Specification> Keyed<S> {
     ) -> Vec<Entry<'a, S::Operation, S::Response>> {
         let inner = |entry: &Entry<'a, OnKey<S::Operation>, S::Response>| {
             let Entry { operation, response, invoked, responded, index, client, began, ended } = *entry;
-            Entry { operation: &operation.operation, response, invoked, responded, index, client, began, ended }
+            Entry {
+                operation: &operation.operation,
+                response,
+                invoked,
+                responded,
+                index,
+                client,
+                began,
+                ended,
+            }
         };
         history.iter().map(inner).collect()
     }
@@ -95,13 +104,24 @@ impl<S: Specification> Specification for Keyed<S> {
         history: &[Entry<'_, Self::Operation, S::Response>],
         impossible: usize,
     ) -> Option<String> {
-        let why = Self::is_one_key(history).then(|| self.object.explain(&Self::inner(history), impossible))??;
+        let why =
+            Self::is_one_key(history).then(|| self.object.explain(&Self::inner(history), impossible))??;
         let key = &history[impossible].operation.key;
         Some(if *key == Datum::Nil { why } else { format!("of {key}: {why}") })
     }
 
     fn order(&self, history: &[Entry<'_, Self::Operation, S::Response>]) -> Option<Vec<u64>> {
         self.object.order(&Self::inner(history))
+    }
+
+    fn grows(&self, history: &[Entry<'_, Self::Operation, S::Response>]) -> bool {
+        Self::is_one_key(history) && self.object.grows(&Self::inner(history))
+    }
+
+    /// Only asked of one key.
+    fn is_past(&self, state: &Self::State, on: &Self::Operation, response: &S::Response) -> bool {
+        let known = state.iter().find(|(key, _)| *key == on.key);
+        known.is_some_and(|(_, object)| self.object.is_past(object, &on.operation, response))
     }
 
     fn bytes(&self, state: &Self::State) -> usize {

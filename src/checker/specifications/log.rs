@@ -1,7 +1,7 @@
 //! A replicated log, as its clients see it.
 
 use super::{Content, Sequence};
-use crate::checker::Specification;
+use crate::checker::{self, Specification};
 use std::marker::PhantomData;
 
 /// A log, empty at first. Its first entry is at 0.
@@ -76,6 +76,25 @@ impl<V: Content> Specification for Log<V> {
 
     fn reads(&self, operation: &LogOperation<V>, _: Option<&LogResponse<V>>) -> bool {
         matches!(operation, Read | ReadAt(_))
+    }
+
+    fn grows(&self, _: &[checker::Entry<'_, LogOperation<V>, LogResponse<V>>]) -> bool {
+        true
+    }
+
+    fn is_past(&self, state: &Sequence<V>, operation: &LogOperation<V>, response: &LogResponse<V>) -> bool {
+        let len = state.len() as u64;
+        match (operation, response) {
+            (Append(_), At(place)) => *place < len,
+            (Read, Entries(entries)) => match entries.get(..state.len()) {
+                Some(start) => !start.iter().rev().eq(state.reversed()),
+                None => true,
+            },
+            (ReadAt(place), Entry(entry)) if *place < len => {
+                state.reversed().nth((len - place - 1) as usize) != entry.as_ref()
+            }
+            _ => false,
+        }
     }
 
     fn describe(&self, operation: &LogOperation<V>, response: Option<&LogResponse<V>>) -> String {

@@ -3,8 +3,8 @@
 use super::Content;
 use super::queue::{QueueOperation, QueueResponse, by_taking, describe, take};
 use crate::checker::{Entry, Specification};
-use std::marker::PhantomData;
 use QueueOperation::{Put, Take};
+use std::marker::PhantomData;
 
 /// A priority queue, empty at first; the smallest value is next. Equal values are the same.
 #[derive(Clone, Debug)]

@@ -131,15 +131,19 @@ impl<V: Content> Specification for Queue<V> {
     }
 
     /// Henzinger, Sezgin and Vafeiadis ("Aspect-Oriented Linearizability Proofs", CONCUR 2013): if no two values are
-    /// the same and every dequeue has its answer, a history is linearizable unless a value is dequeued that is not
+    /// the same and every dequeue has an answer, a history is linearizable unless a value is dequeued that is not
     /// enqueued by then, or twice; or of two values the one that was enqueued first, one after the other, is dequeued
     /// second, one after the other, or never; or a dequeue finds nothing though at each moment of it some value is
     /// surely there. What was enqueued with an unknown outcome and was never dequeued is left out: it need not have
     /// taken place, and another value can only be in the way.
+    ///
+    /// A dequeue of unknown outcome may have taken what nobody else has. A value must be taken by the time when one that
+    /// was enqueued after it has been; so those that must be taken first get the dequeues that were invoked first. That
+    /// it never returns demands nothing of the others. Only where a dequeue finds nothing another choice may be better.
     fn decide(&self, history: &[Entry<'_, QueueOperation<V>, QueueResponse<V>>]) -> Option<bool> {
         let mut numbers = Interner::new();
         let mut values: Vec<Span> = Vec::new();
-        let mut empties = Vec::new();
+        let (mut empties, mut unknown) = (Vec::new(), Vec::new());
         let mut span = |value, values: &mut Vec<Span>| {
             let (number, new) = numbers.number(value);
             if new {
@@ -163,10 +167,15 @@ impl<V: Content> Specification for Queue<V> {
                     }
                 }
                 (Take, Some(Empty)) => empties.push(times),
+                (Take, None) if entry.responded.is_none() => unknown.push(entry.invoked),
                 (Take, _) => return None,
             }
         }
-        Some(is_first_in_first_out(&values, &empties))
+        let can_be_taken = take_what_must_be(&mut values, &mut unknown);
+        match can_be_taken && is_first_in_first_out(&values, &empties) {
+            false if can_be_taken && !unknown.is_empty() && !empties.is_empty() => None,
+            decided => Some(decided),
+        }
     }
 
     fn order(&self, history: &[Entry<'_, Self::Operation, Self::Response>]) -> Option<Vec<u64>> {
@@ -187,6 +196,42 @@ struct Span {
     put: Option<(u64, u64)>,
     taken: Option<(u64, u64)>,
     twice: bool,
+}
+
+/// Lets dequeues of unknown outcome, given by their invocations, take what must be taken, and then the rest. Whether
+/// there are enough of them.
+fn take_what_must_be(values: &mut [Span], unknown: &mut [u64]) -> bool {
+    if unknown.is_empty() {
+        return true;
+    }
+    unknown.sort_unstable();
+    // The ends of takings by the beginning of their putting; from there on, the earliest of them.
+    let mut ends: Vec<(u64, u64)> =
+        values.iter().filter_map(|value| Some((value.put?.0, value.taken?.1))).collect();
+    ends.sort_unstable();
+    for place in (1..ends.len()).rev() {
+        ends[place - 1].1 = ends[place - 1].1.min(ends[place].1);
+    }
+    let limit = |put_end: u64| {
+        let later = ends.partition_point(|(put, _)| *put <= put_end);
+        ends.get(later).map_or(u64::MAX, |(_, end)| *end)
+    };
+    let mut left: Vec<(u64, u64, usize)> = (0..)
+        .zip(values.iter())
+        .filter(|(_, value)| value.taken.is_none())
+        .filter_map(|(place, value)| Some((value.put?.1, place)))
+        .filter(|(put_end, _)| *put_end < u64::MAX)
+        .map(|(put_end, place)| (limit(put_end), put_end, place))
+        .collect();
+    left.sort_unstable();
+    for (number, (limit, _, place)) in left.into_iter().enumerate() {
+        match unknown.get(number) {
+            Some(&invoked) if invoked < limit => values[place].taken = Some((invoked, u64::MAX)),
+            _ if limit < u64::MAX => return false,
+            _ => break,
+        }
+    }
+    true
 }
 
 fn is_first_in_first_out(values: &[Span], empties: &[(u64, u64)]) -> bool {

@@ -125,9 +125,8 @@ pub(super) fn explain_read<V: Eq + Debug, O, R>(
     // What was written for certain after every write of the value had returned, and before the read began.
     let newer = history.iter().filter(known).find(|entry| {
         let other = sets(entry).is_some_and(|set| set != *value);
-        let after = |source: &&Entry<'_, O, R>| {
-            source.responded.is_some_and(|responded| responded < entry.invoked)
-        };
+        let after =
+            |source: &&Entry<'_, O, R>| source.responded.is_some_and(|responded| responded < entry.invoked);
         other && sources.iter().all(after)
     })?;
     let set = sets(newer)?;
@@ -169,13 +168,8 @@ pub(super) fn unique_writes_are_linearizable<V: Eq + Hash>(
 ) -> Option<bool> {
     let mut numbers = Interner::new();
     numbers.number(None);
-    let new = || Cluster {
-        first_end: u64::MAX,
-        last_begin: 0,
-        written: None,
-        acknowledged: false,
-        read: u64::MAX,
-    };
+    let new =
+        || Cluster { first_end: u64::MAX, last_begin: 0, written: None, acknowledged: false, read: u64::MAX };
     // The initial value is written before everything.
     let mut clusters = vec![Cluster { first_end: 0, written: Some(0), acknowledged: true, ..new() }];
     let mut cluster_of = |value: V, clusters: &mut Vec<Cluster>| {

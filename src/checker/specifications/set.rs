@@ -1,7 +1,7 @@
 //! A set.
 
 use super::Content;
-use crate::checker::Specification;
+use crate::checker::{Entry, Specification};
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
@@ -87,6 +87,18 @@ impl<V: Content + Ord> Specification for Set<V> {
 
     fn reads(&self, operation: &SetOperation<V>, response: Option<&SetResponse<V>>) -> bool {
         matches!(operation, Read | Contains(_)) || response == Some(&Is(false))
+    }
+
+    fn grows(&self, history: &[Entry<'_, SetOperation<V>, SetResponse<V>>]) -> bool {
+        history.iter().all(|entry| !matches!(entry.operation, Remove(_)))
+    }
+
+    fn is_past(&self, state: &BTreeSet<V>, operation: &SetOperation<V>, response: &SetResponse<V>) -> bool {
+        match (operation, response) {
+            (Read, Elements(elements)) => !state.is_subset(elements),
+            (Contains(element), Is(false)) | (Add(element), Is(true)) => state.contains(element),
+            _ => false,
+        }
     }
 
     fn describe(&self, operation: &SetOperation<V>, response: Option<&SetResponse<V>>) -> String {

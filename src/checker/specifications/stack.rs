@@ -3,8 +3,8 @@
 use super::queue::{QueueOperation, QueueResponse, by_taking, describe, take};
 use super::{Content, Sequence};
 use crate::checker::{Entry, Specification};
-use std::marker::PhantomData;
 use QueueOperation::{Put, Take};
+use std::marker::PhantomData;
 
 /// A stack, empty at first.
 #[derive(Clone, Debug)]
