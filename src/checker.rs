@@ -273,29 +273,27 @@ pub fn linearizable<S: Specification>(
     budget: &Budget<'_>,
 ) -> Verdict {
     let mut parts = problem::parts(specification, history);
-    // Small ones first: a violation there is found soonest.
-    parts.sort_by_key(|part| part.entries.len());
-    let (mut left, mut unknown) = (budget.steps, None);
-    let count = parts.len() as u64;
-    for (place, part) in (0..).zip(&parts) {
-        let share = Budget { steps: (left / (count - place)).max(1), ..*budget };
-        let (found, steps) = judge(specification, part, &share);
-        left = left.saturating_sub(steps);
-        match found {
-            Found::Holds => {}
-            Found::Violated(explained) => {
-                return Verdict::Violated(Box::new(witness::find(
-                    specification,
-                    history,
-                    part,
-                    explained,
-                    budget,
-                )));
-            }
-            Found::Unknown(progress) => unknown = unknown.or(Some(progress)),
+    match judge_all(specification, &mut parts, budget) {
+        Judged::Hold => Verdict::Holds,
+        Judged::Violated(part, explained) => {
+            let witness = witness::find(specification, history, &parts[part], explained, budget);
+            Verdict::Violated(Box::new(witness))
         }
+        Judged::Unknown(progress) => Verdict::Unknown(progress),
     }
-    unknown.map_or(Verdict::Holds, Verdict::Unknown)
+}
+
+/// Whether `history` is linearizable, without looking for a reason; none if that is not known.
+pub fn is_linearizable<S: Specification>(
+    specification: &S,
+    history: &History<S::Operation, S::Response>,
+    budget: &Budget<'_>,
+) -> Option<bool> {
+    match judge_all(specification, &mut problem::parts(specification, history), budget) {
+        Judged::Hold => Some(true),
+        Judged::Violated(..) => Some(false),
+        Judged::Unknown(_) => None,
+    }
 }
 
 /// Whether `history` is sequentially consistent. Keys do not help here: objects that each are need not be together.
@@ -312,6 +310,35 @@ enum Found {
     /// How many responses, in their order, can be explained; none if that is not known.
     Violated(Option<usize>),
     Unknown(Progress),
+}
+
+enum Judged {
+    Hold,
+    /// Which part, and how many of its responses can be explained.
+    Violated(usize, Option<usize>),
+    Unknown(Progress),
+}
+
+fn judge_all<'a, S: Specification>(
+    specification: &'a S,
+    parts: &mut [Part<'a, S>],
+    budget: &Budget<'_>,
+) -> Judged {
+    // Small ones first: a violation there is found soonest.
+    parts.sort_by_key(|part| part.entries.len());
+    let (mut left, mut unknown) = (budget.steps, None);
+    let count = parts.len();
+    for (place, part) in parts.iter().enumerate() {
+        let share = Budget { steps: (left / (count - place) as u64).max(1), ..*budget };
+        let (found, steps) = judge(specification, part, &share);
+        left = left.saturating_sub(steps);
+        match found {
+            Found::Holds => {}
+            Found::Violated(explained) => return Judged::Violated(place, explained),
+            Found::Unknown(progress) => unknown = unknown.or(Some(progress)),
+        }
+    }
+    unknown.map_or(Judged::Hold, Judged::Unknown)
 }
 
 /// One object, and the steps it took.

@@ -16,6 +16,7 @@
 //! violated if a circle of those reads and of what they demand themselves has one of the latter in it.
 
 use super::{Specification, Verdict, Witness, witness};
+use crate::client::{KeyValueOperation, KeyValueResponse, RequestId};
 use crate::history::{ClientId, History, Operation};
 use crate::process::Outcome;
 use crate::time::Time;
@@ -360,15 +361,13 @@ pub fn converges<S: Specification, K: Ord, V: Ord + Clone + std::fmt::Debug>(
     Verdict::Holds
 }
 
-/// [`check`] for the store of the [client driver](crate::client).
-///
-/// # Errors
-/// If two writes are of the same value.
-pub fn check_store(
-    history: &History<crate::client::KeyValueOperation, crate::client::KeyValueResponse>,
-    guarantee: Guarantee,
-) -> Result<Verdict, String> {
-    use crate::client::{KeyValueOperation, KeyValueResponse};
+/// What operations on the store of the [client driver](crate::client) do, and what they read; for [`check`] and
+/// [`converges`].
+#[allow(clippy::type_complexity, reason = "two functions")]
+pub fn of_store() -> (
+    fn(&KeyValueOperation) -> (u64, Access<Option<RequestId>>),
+    fn(&KeyValueResponse) -> Option<Option<RequestId>>,
+) {
     let access = |operation: &KeyValueOperation| match *operation {
         KeyValueOperation::Read { key } => (key, Access::Read),
         KeyValueOperation::Write { key, value } => (key, Access::Write(Some(value))),
@@ -377,5 +376,17 @@ pub fn check_store(
         KeyValueResponse::Read(value) => Some(*value),
         KeyValueResponse::Written => None,
     };
+    (access, value)
+}
+
+/// [`check`] for the store of the [client driver](crate::client).
+///
+/// # Errors
+/// If two writes are of the same value.
+pub fn check_store(
+    history: &History<KeyValueOperation, KeyValueResponse>,
+    guarantee: Guarantee,
+) -> Result<Verdict, String> {
+    let (access, value) = of_store();
     check(&super::specifications::Store, history, guarantee, &None, access, value)
 }

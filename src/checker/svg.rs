@@ -30,7 +30,7 @@ impl Witness {
         let top = EDGE + 20.0 * sentence.len() as f64 + 16.0;
         let widest = sentence.iter().map(|line| line.chars().count()).max().unwrap_or(0) as f64;
         let x = |column: f64| left + column * CHARACTER;
-        let width = (x(layout.width as f64) + EDGE).max(EDGE * 2.0 + widest * 8.6).max(640.0);
+        let width = (x(layout.width as f64) + EDGE).max(EDGE * 2.0 + widest * 8.6).max(760.0);
         let height = top + LANE * lanes.len() as f64 + 64.0;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \

@@ -2,7 +2,8 @@
 //!
 //! **What may be left out.** To leave out a write and then wonder about a read of it would prove nothing. So an
 //! operation is left out only if the history is still violated when that operation may take effect at any time, or
-//! never: it then cannot be what others wait for.
+//! never: it then cannot be what others wait for. And what is left must have an order up to its last response, so that
+//! all of it is there to show why that one does not fit.
 
 use super::problem::Part;
 use super::{Budget, Entry, Found, Specification, search, sequential};
@@ -177,11 +178,22 @@ fn smaller<'a, S: Specification>(
                 start += size;
                 continue;
             }
-            let loosened = loosened(specification, entries, &piece);
+            let freed = loosened(specification, entries, &piece);
             let attempt = Budget { steps: ATTEMPT.min(left), ..*budget };
-            let (found, steps) = judge(&loosened, &attempt);
-            left = left.saturating_sub(steps + loosened.len() as u64);
-            if matches!(found, Found::Violated(_)) {
+            let (found, steps) = judge(&freed, &attempt);
+            left = left.saturating_sub(steps + freed.len() as u64);
+            let mut without = matches!(found, Found::Violated(_));
+            // The others must have an order: what does not fit is to be the last response, and no other.
+            if let (true, Some(_)) = (without, end) {
+                let mut others = entries.clone();
+                others.drain(piece.clone());
+                let last = others.iter().position(|entry| entry.responded == end).unwrap_or(0);
+                others = loosened_at(specification, &others, last);
+                let (found, steps) = judge(&others, &attempt);
+                left = left.saturating_sub(steps + others.len() as u64);
+                without = matches!(found, Found::Holds);
+            }
+            if without {
                 entries.drain(piece);
                 changed = true;
             } else {
@@ -206,6 +218,19 @@ fn loosened<'a, S: Specification>(
     let all = entries.iter().enumerate().map(loosened);
     all.filter(|entry| entry.responded.is_some() || !specification.reads(entry.operation, entry.response))
         .collect()
+}
+
+/// The entries, one of them of unknown outcome.
+fn loosened_at<'a, S: Specification>(
+    specification: &S,
+    entries: &Entries<'a, S>,
+    place: usize,
+) -> Entries<'a, S> {
+    let mut entries = entries.clone();
+    entries[place] = Entry { responded: None, response: None, ..entries[place] };
+    entries
+        .retain(|entry| entry.responded.is_some() || !specification.reads(entry.operation, entry.response));
+    entries
 }
 
 /// The witness of a history that is not sequentially consistent. No prefix means anything there: a client may read

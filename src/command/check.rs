@@ -156,15 +156,25 @@ fn consistency(name: &str) -> Result<Consistency> {
 }
 
 fn expected(given: &str, names: &[&str]) -> String {
-    let shares = |name: &&&str| given.len() > 1 && (name.starts_with(given) || given.starts_with(**name));
-    let close = |name: &&&str| {
-        given.chars().count() == name.chars().count()
-            && given.chars().zip(name.chars()).filter(|(a, b)| a != b).count() <= 2
-    };
-    match names.iter().find(|name| shares(name) || close(name)) {
-        Some(name) => format!(": did you mean {name}?"),
-        None => format!(": expected one of {}", names.join(", ")),
+    let close = names.iter().map(|name| (changes(given, name), name)).min();
+    match close {
+        Some((changes, name)) if changes <= 2 => format!(": did you mean {name}?"),
+        _ => format!(": expected one of {}", names.join(", ")),
     }
+}
+
+/// How many letters have to be added, removed or replaced to make one word of another.
+fn changes(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (place, a) in (1..).zip(from.chars()) {
+        let mut above_left = std::mem::replace(&mut row[0], place);
+        for (column, b) in (1..).zip(to.chars()) {
+            let replaced = above_left + usize::from(a != b);
+            above_left = row[column];
+            row[column] = replaced.min(row[column] + 1).min(row[column - 1] + 1);
+        }
+    }
+    row[row.len() - 1]
 }
 
 fn initial(text: &str) -> Result<Datum> {

@@ -137,7 +137,7 @@ impl Specification for Cell {
         let Some(CellResponse::Value(value)) = entry.response else { return None };
         let said = format!("client {} got {value}{}, but", entry.client, super::at(entry));
         if history.len() == 1 {
-            return Some(format!("{said} {} is what is stored at first", self.initial));
+            return Some(format!("{said} nothing that was put or appended makes that"));
         }
         // What is known to be there, and is not.
         let missing = history.iter().find(|other| {

@@ -103,7 +103,18 @@ impl<V: Content> Specification for Register<V> {
             Write(value) | CompareAndSet(_, value) => Some(value.clone()),
             Read => None,
         };
-        explain_read(&self.initial, value, history, impossible, sets)
+        let finds_another = |entry: &Entry<'_, Self::Operation, Self::Response>| match entry.operation {
+            Read => matches!(entry.response, Some(Value(other)) if other != value),
+            CompareAndSet(from, _) if from == value => entry.response == Some(&Mismatch),
+            CompareAndSet(from, _) => {
+                entry.responded.is_some() && entry.response != Some(&Mismatch) && from != value
+            }
+            Write(_) => false,
+        };
+        explain_read(&self.initial, value, history, impossible, sets).or_else(|| {
+            let found = |entry: &Entry<'_, _, _>| self.describe(entry.operation, entry.response);
+            explain_finding(value, history, impossible, sets, finds_another, found)
+        })
     }
 }
 
@@ -131,6 +142,31 @@ pub(super) fn explain_read<V: Eq + Debug, O, R>(
     })?;
     let set = sets(newer)?;
     Some(format!("{said} {set:?} had been written and acknowledged {}", by(newer)))
+}
+
+/// Why a read of `value` does not fit, where another client had found something else by then.
+fn explain_finding<V: Eq + Debug, O, R>(
+    value: &V,
+    history: &[Entry<'_, O, R>],
+    impossible: usize,
+    sets: impl Fn(&Entry<'_, O, R>) -> Option<V>,
+    finds_another: impl Fn(&Entry<'_, O, R>) -> bool,
+    describe: impl Fn(&Entry<'_, O, R>) -> String,
+) -> Option<String> {
+    let read = &history[impossible];
+    let found = history.iter().filter(|entry| finds_another(entry)).find(|entry| {
+        let over = entry.responded.is_some_and(|responded| responded < read.invoked);
+        let sources = history.iter().filter(|other| sets(other).as_ref() == Some(value));
+        over && sources.clone().all(|source| source.responded.is_some_and(|ended| ended < entry.invoked))
+    })?;
+    Some(format!(
+        "client {} read {value:?}{}, but client {} had found something else {} ({}), and nobody has written {value:?} since",
+        read.client,
+        at(read),
+        found.client,
+        by(found),
+        describe(found)
+    ))
 }
 
 /// What an operation does to a register.
