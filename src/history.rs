@@ -58,11 +58,13 @@ pub struct Moment {
     pub time: Option<Time>,
 }
 
-/// `4.2s`, or `event 12` where times are not known.
+/// `4.2s`, to the microsecond, or `event 12` where times are not known.
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.time {
-            Some(time) => write!(f, "{time}"),
+            Some(time) => {
+                write!(f, "{}", Time::from_nanoseconds(time.as_nanoseconds() / 1000 * 1000))
+            }
             None => write!(f, "event {}", self.order),
         }
     }

@@ -59,6 +59,8 @@ pub(super) struct Machine<'a, S: Specification> {
     kinds: Vec<Entry<'a, S::Operation, S::Response>>,
     steps: Pairs,
     past: Pairs,
+    /// Of each kind, whether it changes no state.
+    reads: Vec<bool>,
     /// Of each kind, whether a state has refused it.
     fussy: Vec<bool>,
     bytes: usize,
@@ -80,7 +82,9 @@ impl<'a, S: Specification> Machine<'a, S> {
         let mut states = Interner::new();
         states.number(specification.initial());
         let (steps, past, fussy) = (Pairs::new(), Pairs::new(), vec![false; kinds.len()]);
-        (Machine { specification, states, kinds, steps, past, fussy, bytes: 0 }, of_entries)
+        let reads_only = |entry: &Entry<'_, _, _>| specification.reads(entry.operation, entry.response);
+        let reads = kinds.iter().map(reads_only).collect();
+        (Machine { specification, states, kinds, steps, past, reads, fussy, bytes: 0 }, of_entries)
     }
 
     pub fn kinds(&self) -> usize {
@@ -89,8 +93,7 @@ impl<'a, S: Specification> Machine<'a, S> {
 
     /// Whether operations of this kind change no state.
     pub fn reads(&self, kind: u32) -> bool {
-        let entry = &self.kinds[kind as usize];
-        self.specification.reads(entry.operation, entry.response)
+        self.reads[kind as usize]
     }
 
     /// The state after an operation of `kind` in `state`, or [`REFUSED`].
@@ -101,6 +104,9 @@ impl<'a, S: Specification> Machine<'a, S> {
         let entry = &self.kinds[kind as usize];
         let next = self.specification.step(self.states.get(state), entry.operation, entry.response);
         let next = next.map_or(REFUSED, |next| {
+            if self.reads[kind as usize] {
+                return state;
+            }
             let bytes = self.specification.bytes(&next);
             let (number, new) = self.states.number(next);
             self.bytes += if new { bytes } else { 0 };

@@ -30,7 +30,7 @@ impl Layout {
             }
             let ending = bars.iter().filter(|bar| bar.responded == Some(moment));
             for bar in ending {
-                column = column.max(layout.columns[&bar.invoked] + label_width(bar) + 2);
+                column = column.max(layout.columns[&bar.invoked] + label_width(bar) + 3);
             }
             layout.columns.insert(moment, column);
         }

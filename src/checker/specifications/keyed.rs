@@ -82,8 +82,17 @@ impl<S: Specification> Specification for Keyed<S> {
     }
 
     fn key(&self, on: &Self::Operation) -> Option<String> {
-        let inner = if self.is_split { self.object.key(&on.operation)? } else { String::new() };
-        Some(format!("{}/{inner}", on.key))
+        // Many times faster than to format it.
+        let mut key = match &on.key {
+            Datum::Text(text) => ["\"", text].concat(),
+            Datum::Nil => String::new(),
+            other => other.to_string(),
+        };
+        if self.is_split {
+            key.push('/');
+            key.push_str(&self.object.key(&on.operation)?);
+        }
+        Some(key)
     }
 
     fn reads(&self, on: &Self::Operation, response: Option<&S::Response>) -> bool {
