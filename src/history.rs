@@ -3,7 +3,7 @@
 //! An [`Operation`] is one invocation and at most one response. It took place between the two, or it is known not
 //! to have taken place, or its outcome is unknown: then it may take effect at any time after its invocation, or
 //! never. A client does one operation at a time; after an unknown outcome it goes on under a new client number,
-//! as in Jepsen. A history says nothing of whether it is consistent; that is what [`checker`](crate::checker) is
+//! as in Jepsen. A history says nothing of whether it is consistent; that is what the `checker` is
 //! for.
 //!
 //! It comes from a run, by [observing](Observer) what crosses the boundary of the clients, or from a file

@@ -37,6 +37,9 @@ enum Doing<O, R> {
     Answered(usize, R),
 }
 
+/// A client: its number, and what it is doing.
+type Client<S> = (u32, Doing<<S as Specification>::Operation, <S as Specification>::Response>);
+
 /// A history that is linearizable by construction: `operation` draws what is asked for, and `execute` says what it
 /// answers in a state. What times out takes effect at once, later, or never.
 pub fn generate<S: Specification>(
@@ -48,8 +51,7 @@ pub fn generate<S: Specification>(
 ) -> History<S::Operation, S::Response> {
     let mut history = History::new();
     let mut state = specification.initial();
-    let mut clients: Vec<(u32, Doing<S::Operation, S::Response>)> =
-        (0..shape.clients).map(|_| (0, Doing::Nothing)).collect();
+    let mut clients: Vec<Client<S>> = (0..shape.clients).map(|_| (0, Doing::Nothing)).collect();
     let mut late: Vec<S::Operation> = Vec::new();
     loop {
         if !late.is_empty() && numbers.below(20) == 0 {

@@ -61,8 +61,9 @@ fn a_violation_is_drawn_and_told_as_json() {
 #[test]
 fn a_budget_that_is_spent_is_neither_yes_nor_no() {
     // Thirty additions at once, and a sum that no part of them has; one is negative, so that no sum is too large.
-    let event =
-        |process, kind, f, value| format!("{{:process {process}, :type :{kind}, :f :{f}, :value {value}}}\n");
+    fn event(process: i64, kind: &str, f: &str, value: i64) -> String {
+        format!("{{:process {process}, :type :{kind}, :f :{f}, :value {value}}}\n")
+    }
     let amount = |process: i64| if process == 0 { -1 } else { 1 << process };
     let all =
         |kind: &str| (0..30).map(|process| event(process, kind, "add", amount(process))).collect::<String>();

@@ -8,8 +8,7 @@
 //!
 //! Events are in their order. `:type` is `:invoke`, `:ok`, `:fail` or `:info`; with `:info` the outcome is unknown,
 //! and the process goes on as a new client. `:key` names an independent object; `:time` is in nanoseconds. What the
-//! nemesis does is left out. It does not know what operations mean: see
-//! [`checker::files`](crate::checker::files).
+//! nemesis does is left out. It does not know what operations mean: `checker::files` does.
 
 use super::jepsen_log;
 use super::notation::{Reader, Wrong};

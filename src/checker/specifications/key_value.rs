@@ -69,7 +69,9 @@ impl Specification for Cell {
                     Some(Datum::Text(whole))
                 }
                 (Datum::Nil, Datum::Text(_)) => Some(value.clone()),
-                (Datum::List(list), _) => Some(Datum::List([&list[..], &[value.clone()]].concat())),
+                (Datum::List(list), _) => {
+                    Some(Datum::List([&list[..], std::slice::from_ref(value)].concat()))
+                }
                 (Datum::Nil, _) => Some(Datum::List(vec![value.clone()])),
                 _ => None,
             },
