@@ -277,7 +277,8 @@ pub fn linearizable<S: Specification>(
     match judge_all(specification, &mut parts, budget) {
         Judged::Hold => Verdict::Holds,
         Judged::Violated(part, explained) => {
-            let witness = witness::find(specification, history, &parts[part], explained, budget);
+            let kind = witness::Order::Linearizable;
+            let witness = witness::find(specification, history, &parts[part], explained, kind, budget);
             Verdict::Violated(Box::new(witness))
         }
         Judged::Unknown(progress) => Verdict::Unknown(progress),

@@ -11,7 +11,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::BuildHasherDefault;
 
 /// One with fixed keys.
-type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<DefaultHasher>>;
+type Set<T> = std::collections::HashSet<T, BuildHasherDefault<DefaultHasher>>;
 
 const NONE: usize = usize::MAX;
 
@@ -71,7 +71,7 @@ fn one_object<S: Specification>(
 ) -> Option<bool> {
     let mut nodes = list(part);
     let mut linearised = vec![0_u64; part.len().div_ceil(64)];
-    let mut cache: Map<Vec<u64>, Vec<S::State>> = Map::default();
+    let mut cache: Set<(Vec<u64>, S::State)> = Set::default();
     let mut calls: Vec<(usize, S::State)> = Vec::new();
     let mut state = specification.initial();
     let mut at = nodes[0].next;
@@ -97,14 +97,7 @@ fn one_object<S: Specification>(
             next = Some(state.clone());
         }
         linearised[of / 64] |= 1 << (of % 64);
-        let new = next.filter(|next| {
-            let known = cache.entry(linearised.clone()).or_default();
-            let is_new = !known.contains(next);
-            if is_new {
-                known.push(next.clone());
-            }
-            is_new
-        });
+        let new = next.filter(|next| cache.insert((linearised.clone(), next.clone())));
         match new {
             Some(next) => {
                 calls.push((at, std::mem::replace(&mut state, next)));

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 const LEAST: Duration = Duration::from_millis(100);
 const REPETITIONS: usize = 5;
 /// What the floor may take; and what takes longer is measured once.
-const STEPS: u64 = 500_000;
+const STEPS: u64 = 2_000_000;
 const SLOW: Duration = Duration::from_millis(500);
 
 type KeyValues = History<OnKey<CellOperation>, CellResponse>;
@@ -70,7 +70,12 @@ fn main() {
         let name = format!("kv-{operations}-bad");
         figure(&name, &keys, &[bad], is_asked(&name));
     }
-    for (name, values) in [("register-10-400-unique", 0), ("register-10-400-five", 5)] {
+    for (name, clients, operations, values) in [
+        ("register-10-400-unique", 10, 400, 0),
+        ("register-10-400-five", 10, 400, 5),
+        ("register-50-5000-unique", 50, 5000, 0),
+        ("register-50-5000-five", 50, 5000, 5),
+    ] {
         let mut fresh = 0;
         let write = |numbers: &mut Numbers, _| match numbers.below(2) {
             0 => RegisterOperation::Read,
@@ -80,7 +85,7 @@ fn main() {
                 RegisterOperation::Write(fresh)
             }
         };
-        let shape = Shape { clients: 10, operations: 400, timeouts: 5 };
+        let shape = Shape { clients, operations, timeouts: 5 };
         let history = generate(&register, &mut Numbers(3), shape, write, answer);
         figure(name, &register, &[history], is_asked(name));
     }
@@ -171,7 +176,10 @@ fn figure<S: Specification>(
         let ours = ours(history);
         ended &= floor.is_some();
         assert!(floor.is_none() || ours == floor, "{name}, history {number}: {ours:?}, the floor: {floor:?}");
-        assert!(ours.is_some(), "{name}, history {number}: it is not decided");
+        if ours.is_none() {
+            println!("{name} is not decided within the budget");
+            return;
+        }
     }
     let ours_us = measure(|| histories.iter().map(ours).filter(|verdict| *verdict == Some(true)).count());
     let floor_us = match once > SLOW {

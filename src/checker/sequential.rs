@@ -44,7 +44,14 @@ fn violated<S: Specification>(
     part: &Part<'_, S>,
     budget: &Budget<'_>,
 ) -> Verdict {
-    Verdict::Violated(Box::new(witness::find_sequential(specification, history, part, budget)))
+    Verdict::Violated(Box::new(witness::find(
+        specification,
+        history,
+        part,
+        None,
+        witness::Order::Sequential,
+        budget,
+    )))
 }
 
 struct Frame {

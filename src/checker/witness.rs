@@ -2,7 +2,7 @@
 //!
 //! **What may be left out.** To leave out a write and then wonder about a read of it would prove nothing. So an
 //! operation is left out only if the history is still violated when that operation may take effect at any time, or
-//! never: it then cannot be what others wait for. And what is left must have an order up to its last response, so that
+//! never: it then cannot be what others wait for; or if an equal one that is later stays. And what is left must have an order up to its last response, so that
 //! all of it is there to show why that one does not fit.
 
 use super::problem::Part;
@@ -55,17 +55,26 @@ pub struct Bar {
 
 type Entries<'a, S> = Vec<Entry<'a, <S as Specification>::Operation, <S as Specification>::Response>>;
 
-/// The witness of a part that is not linearizable. `explained` responses are.
+/// Which order is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Linearizable,
+    Sequential,
+}
+
+/// The witness of a part that has no such order. So many responses are `explained`, if that is known.
 pub(super) fn find<S: Specification>(
     specification: &S,
     history: &History<S::Operation, S::Response>,
     part: &Part<'_, S>,
     explained: Option<usize>,
+    kind: Order,
     budget: &Budget<'_>,
 ) -> Witness {
     let mut responses: Vec<u64> = part.entries.iter().filter_map(|entry| entry.responded).collect();
     responses.sort_unstable();
     let judge = |entries: &Entries<'_, S>, attempt: &Budget<'_>| match specification.decide(entries) {
+        _ if kind == Order::Sequential => sequential::run(specification, entries, attempt, None),
         Some(true) => (Found::Holds, 1),
         Some(false) => (Found::Violated(None), 1),
         None => search::run(specification, entries, attempt, None),
@@ -75,7 +84,7 @@ pub(super) fn find<S: Specification>(
         let (mut holds, mut violated) = (0, responses.len());
         while violated - holds > 1 {
             let middle = (holds + violated) / 2;
-            let prefix = prefix(specification, &part.entries, responses[middle - 1]);
+            let prefix = prefix(specification, &part.entries, responses[middle - 1], kind);
             match judge(&prefix, budget).0 {
                 Found::Violated(_) => violated = middle,
                 _ => holds = middle,
@@ -84,8 +93,8 @@ pub(super) fn find<S: Specification>(
         holds
     });
     let end = responses.get(explained).copied().unwrap_or(u64::MAX);
-    let mut smallest = prefix(specification, &part.entries, end);
-    smaller(specification, &mut smallest, Some(end), budget, judge);
+    let mut smallest = prefix(specification, &part.entries, end, kind);
+    smaller(specification, &mut smallest, end, budget, judge);
     let impossible = smallest.iter().position(|entry| entry.responded == Some(end)).unwrap_or(0);
     let mut best = search::Best::default();
     let others: Entries<'_, S> = smallest
@@ -94,14 +103,19 @@ pub(super) fn find<S: Specification>(
         .filter(|entry| entry.index != smallest[impossible].index)
         .collect();
     let attempt = Budget { steps: STEPS, ..*budget };
-    let _ = search::run(specification, &others, &attempt, Some(&mut best));
+    let _ = match kind {
+        Order::Linearizable => search::run(specification, &others, &attempt, Some(&mut best)),
+        Order::Sequential => sequential::run(specification, &others, &attempt, Some(&mut best.order)),
+    };
     let order: Vec<usize> = best.order.iter().map(|&entry| others[entry as usize].index).collect();
     let operations: Vec<usize> = smallest.iter().map(|entry| entry.index).collect();
     let impossible_index = smallest[impossible].index;
     let bars = bars(specification, history, &operations, &order, Some(impossible_index));
-    let sentence = specification
-        .explain(&smallest, impossible)
-        .unwrap_or_else(|| usual(specification, &history.operations()[impossible_index]));
+    let usual = || usual(specification, &history.operations()[impossible_index]);
+    let sentence = match kind {
+        Order::Linearizable => specification.explain(&smallest, impossible).unwrap_or_else(usual),
+        Order::Sequential => format!("{} that keeps the order of each client", usual()),
+    };
     Witness {
         sentence,
         operations,
@@ -142,17 +156,20 @@ fn usual<S: Specification>(specification: &S, operation: &Operation<S::Operation
     format!("client {}: {what}{when}, which fits no order of what was done", operation.client)
 }
 
-/// What was invoked before the event `end`, as it was known then and at it.
+/// What was invoked before the event `end`, as it was known then and at it. Where only the order of each client counts,
+/// a client may read what another writes later, so that what was invoked later is there as well.
 fn prefix<'a, S: Specification>(
     specification: &S,
     entries: &[Entry<'a, S::Operation, S::Response>],
     end: u64,
+    kind: Order,
 ) -> Entries<'a, S> {
     let cut = |entry: &Entry<'a, S::Operation, S::Response>| match entry.responded {
         Some(responded) if responded <= end => *entry,
         _ => Entry { responded: None, response: None, ..*entry },
     };
-    let known = entries.iter().filter(|entry| entry.invoked < end).map(cut);
+    let is_there = |entry: &&Entry<'_, _, _>| kind == Order::Sequential || entry.invoked < end;
+    let known = entries.iter().filter(is_there).map(cut);
     known
         .filter(|entry| entry.responded.is_some() || !specification.reads(entry.operation, entry.response))
         .collect()
@@ -162,7 +179,7 @@ fn prefix<'a, S: Specification>(
 fn smaller<'a, S: Specification>(
     specification: &S,
     entries: &mut Entries<'a, S>,
-    end: Option<u64>,
+    end: u64,
     budget: &Budget<'_>,
     judge: impl Fn(&Entries<'a, S>, &Budget<'_>) -> (Found, u64),
 ) {
@@ -173,21 +190,22 @@ fn smaller<'a, S: Specification>(
         let mut changed = false;
         while start < entries.len() && left > 0 {
             let piece = start..(start + size).min(entries.len());
-            let fixed = |entry: &Entry<'_, _, _>| end.is_some() && entry.responded == end;
+            let fixed = |entry: &Entry<'_, _, _>| entry.responded == Some(end);
             if entries[piece.clone()].iter().any(fixed) {
                 start += size;
                 continue;
             }
-            let freed = loosened(specification, entries, &piece);
+            let mut others = entries.clone();
+            others.drain(piece.clone());
+            let is_spare = size == 1 && has_a_later_twin(entries, piece.start);
+            let freed = if is_spare { others.clone() } else { loosened(specification, entries, &piece) };
             let attempt = Budget { steps: ATTEMPT.min(left), ..*budget };
             let (found, steps) = judge(&freed, &attempt);
             left = left.saturating_sub(steps + freed.len() as u64);
             let mut without = matches!(found, Found::Violated(_));
-            // The others must have an order: what does not fit is to be the last response, and no other.
-            if let (true, Some(_)) = (without, end) {
-                let mut others = entries.clone();
-                others.drain(piece.clone());
-                let last = others.iter().position(|entry| entry.responded == end).unwrap_or(0);
+            if without {
+                // The others must have an order: what does not fit is to be the last response, and no other.
+                let last = others.iter().position(|entry| entry.responded == Some(end)).unwrap_or(0);
                 others = loosened_at(specification, &others, last);
                 let (found, steps) = judge(&others, &attempt);
                 left = left.saturating_sub(steps + others.len() as u64);
@@ -203,6 +221,17 @@ fn smaller<'a, S: Specification>(
         // Once no single one can be left out, that is all.
         size = if size == 1 && changed { 1 } else { size / 2 };
     }
+}
+
+/// Whether an equal operation began and ended later: it can do what this one can for whatever comes in the end.
+fn has_a_later_twin<O: PartialEq, R: PartialEq>(entries: &[Entry<'_, O, R>], place: usize) -> bool {
+    let one = &entries[place];
+    entries.iter().any(|other| {
+        (other.operation, other.response) == (one.operation, one.response)
+            && other.invoked > one.invoked
+            && other.responded > one.responded
+            && one.responded.is_some()
+    })
 }
 
 /// The entries, those of `piece` free to take effect at any time, or never.
@@ -231,39 +260,4 @@ fn loosened_at<'a, S: Specification>(
     entries
         .retain(|entry| entry.responded.is_some() || !specification.reads(entry.operation, entry.response));
     entries
-}
-
-/// The witness of a history that is not sequentially consistent. No prefix means anything there: a client may read
-/// what another writes later.
-pub(super) fn find_sequential<S: Specification>(
-    specification: &S,
-    history: &History<S::Operation, S::Response>,
-    part: &Part<'_, S>,
-    budget: &Budget<'_>,
-) -> Witness {
-    let mut smallest = part.entries.clone();
-    smaller(specification, &mut smallest, None, budget, |entries, attempt| {
-        sequential::run(specification, entries, attempt, None)
-    });
-    // Of those without which the others have an order, the last.
-    let mut order = Vec::new();
-    let attempt = Budget { steps: STEPS, ..*budget };
-    let impossible = (0..smallest.len()).rev().find(|&place| {
-        let others = loosened(specification, &smallest, &(place..place + 1));
-        let (found, _) = sequential::run(specification, &others, &attempt, Some(&mut order));
-        let index_of = |entry: &u32| others[*entry as usize].index as u32;
-        order = order.iter().map(index_of).collect();
-        matches!(found, Found::Holds) && smallest[place].responded.is_some()
-    });
-    let impossible = smallest.get(impossible.unwrap_or(0)).map_or(0, |entry| entry.index);
-    let order: Vec<usize> =
-        order.iter().map(|&index| index as usize).filter(|&index| index != impossible).collect();
-    let operations: Vec<usize> = smallest.iter().map(|entry| entry.index).collect();
-    let bars = bars(specification, history, &operations, &order, Some(impossible));
-    let sentence = format!(
-        "{} when the operations of each client keep their order",
-        usual(specification, &history.operations()[impossible])
-    );
-    let responses = part.entries.iter().filter(|entry| entry.responded.is_some()).count();
-    Witness { sentence, operations, impossible, order, prefix: None, responses, bars }
 }

@@ -100,8 +100,9 @@ impl<V: Content> Specification for Register<V> {
         let entry = &history[impossible];
         let (Read, Some(Value(value))) = (entry.operation, entry.response) else { return None };
         let sets = |entry: &Entry<'_, Self::Operation, Self::Response>| match entry.operation {
-            Write(value) | CompareAndSet(_, value) => Some(value.clone()),
-            Read => None,
+            Write(value) => Some(value.clone()),
+            CompareAndSet(_, value) if entry.response != Some(&Mismatch) => Some(value.clone()),
+            Read | CompareAndSet(..) => None,
         };
         let finds_another = |entry: &Entry<'_, Self::Operation, Self::Response>| match entry.operation {
             Read => matches!(entry.response, Some(Value(other)) if other != value),
