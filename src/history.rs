@@ -201,3 +201,30 @@ impl<M, O: Clone + 'static, R: Clone + 'static> Observer<M> for History<O, R> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tell(history: &mut History<u8, u16>, at: u64, what: What<'_, ()>) {
+        history.observe(Record { time: Time::from_nanoseconds(at), what });
+    }
+
+    #[test]
+    fn a_history_keeps_the_operations_of_its_types_with_their_first_outcome() {
+        let (mut history, client) = (History::<u8, u16>::new(), NodeId::new(4));
+        tell(&mut history, 1, What::Invoked { client, operation: 1, value: &7_u8 });
+        tell(&mut history, 2, What::Invoked { client: NodeId::new(5), operation: 1, value: &"another" });
+        let outcome = Outcome::Unknown;
+        tell(&mut history, 3, What::Responded { client, operation: 1, outcome, value: &"no reply" });
+        tell(&mut history, 4, What::Invoked { client, operation: 2, value: &8_u8 });
+        let outcome = Outcome::Ok;
+        tell(&mut history, 5, What::Responded { client, operation: 1, outcome, value: &70_u16 });
+        tell(&mut history, 6, What::Responded { client, operation: 2, outcome, value: &80_u16 });
+        let [first, second] = history.operations() else { panic!("two operations: {history:?}") };
+        assert_eq!((first.operation, first.response, first.outcome), (7, None, Outcome::Unknown));
+        assert_eq!((second.operation, second.response, second.outcome), (8, Some(80), Outcome::Ok));
+        assert_eq!([first.client, second.client].map(|client| client.to_string()), ["4", "4.1"]);
+        assert_eq!(second.responded.map(|moment| moment.to_string()), Some("0s".to_string()));
+    }
+}

@@ -12,10 +12,15 @@ use brute_force::{Order, Version, breaks_a_session, has_an_order};
 use generator::{Numbers, Shape, altered, generate};
 use netsplit::checker::files::{CheckedFile, Consistency, Fail};
 use netsplit::checker::sessions::{self, Access, Guarantee};
-use netsplit::checker::specifications::{Register, RegisterOperation, RegisterResponse};
-use netsplit::checker::{Budget, Entry, Specification, Verdict, linearizable, sequentially_consistent};
+use netsplit::checker::specifications::{
+    CounterOperation, CounterResponse, Register, RegisterOperation, RegisterResponse,
+};
+use netsplit::checker::{
+    Budget, Entry, Specification, Spent, Verdict, linearizable, sequentially_consistent,
+};
 use netsplit::history::{ClientId, Datum, History, RecordedHistory};
 use netsplit::process::Outcome;
+use netsplit::time::Time;
 use objects::{Object, each_object};
 
 /// A specification without what makes it fast.
@@ -65,6 +70,26 @@ fn show<O: std::fmt::Debug, R: std::fmt::Debug>(history: &History<O, R>) -> Stri
     history.operations().iter().map(line).collect()
 }
 
+/// A witness is a part of the history that is violated, and is not without the impossible response.
+fn is_violated_by_its_part<S: Specification>(
+    specification: &S,
+    history: &History<S::Operation, S::Response>,
+    verdict: &Verdict,
+    order: &Order,
+) {
+    let Verdict::Violated(witness) = verdict else { return };
+    assert!(witness.operations.contains(&witness.impossible), "{witness}\n{}", show(history));
+    let part = |without: Option<usize>| {
+        let mut index = 0;
+        history.map(|operation| {
+            index += 1;
+            let keep = witness.operations.contains(&(index - 1)) && Some(index - 1) != without;
+            keep.then(|| (operation.operation.clone(), operation.response.clone()))
+        })
+    };
+    assert!(!has_an_order(specification, &part(None), order), "{witness}\n{}", show(history));
+}
+
 /// Compares every checker with brute force on one history.
 fn agrees<S: Specification + Clone>(specification: &S, history: &History<S::Operation, S::Response>) -> bool {
     let budget = Budget::default();
@@ -76,27 +101,12 @@ fn agrees<S: Specification + Clone>(specification: &S, history: &History<S::Oper
     ];
     for verdict in &found {
         assert_eq!(verdict.holds(), Some(expected), "linearizable:\n{}", show(history));
-        if let Verdict::Violated(witness) = verdict {
-            assert!(witness.operations.contains(&witness.impossible), "{witness}\n{}", show(history));
-            let part: Vec<_> = history
-                .operations()
-                .iter()
-                .enumerate()
-                .filter(|(index, _)| witness.operations.contains(index))
-                .map(|(_, operation)| operation.clone())
-                .collect();
-            let mut places = 0;
-            let part = history.map(|operation| {
-                places += 1;
-                let keep = part.iter().any(|other| other == operation);
-                keep.then(|| (operation.operation.clone(), operation.response.clone()))
-            });
-            assert!(!has_an_order(specification, &part, &Order::RealTime), "{witness}\n{}", show(history));
-        }
+        is_violated_by_its_part(specification, history, verdict, &Order::RealTime);
     }
     let sequential = has_an_order(specification, history, &Order::Program);
     let found = sequentially_consistent(specification, history, &budget);
     assert_eq!(found.holds(), Some(sequential), "sequential:\n{}", show(history));
+    is_violated_by_its_part(specification, history, &found, &Order::Program);
     let plain = sequentially_consistent(&Plain(specification.clone()), history, &budget);
     assert_eq!(plain.holds(), Some(sequential), "sequential:\n{}", show(history));
     expected
@@ -290,4 +300,59 @@ fn session_guarantees_agree_with_brute_force() {
         }
     }
     assert!(broken.iter().all(|broken| *broken > 20), "{broken:?}");
+}
+
+#[test]
+fn a_budget_ends_in_unknown_at_the_same_step_each_time() {
+    let counter = netsplit::checker::specifications::Counter::default();
+    let mut history = History::new();
+    let asked: Vec<usize> = (0..40)
+        .map(|client| {
+            let amount = if client == 0 { -1 } else { 1 << client };
+            history.invoke(client, CounterOperation::Add(amount), None)
+        })
+        .collect();
+    let read = history.invoke(50, CounterOperation::Read, None);
+    history.respond(read, Outcome::Ok, Some(CounterResponse::Value(1 << 50)), None);
+    for operation in asked {
+        history.respond(operation, Outcome::Ok, Some(CounterResponse::Done), None);
+    }
+    let unknown = |budget: &Budget<'_>| match linearizable(&counter, &history, budget) {
+        Verdict::Unknown(progress) => progress,
+        other => panic!("{other:?}"),
+    };
+    let few = Budget { steps: 20_000, ..Budget::default() };
+    assert_eq!(unknown(&few).spent, Spent::Steps);
+    assert_eq!(unknown(&few), unknown(&few));
+    assert_eq!((unknown(&few).explained, unknown(&few).responses), (0, 41));
+    assert_eq!(unknown(&Budget { bytes: 1 << 20, ..Budget::default() }).spent, Spent::Memory);
+    let patience = Budget { stop: Some(&|| true), ..Budget::default() };
+    assert_eq!(unknown(&patience).spent, Spent::Patience);
+}
+
+#[test]
+fn replicas_converge_if_the_last_reads_after_heal_agree() {
+    let register = Register { initial: 0 };
+    let access = |operation: &RegisterOperation<i32>| match operation {
+        RegisterOperation::Write(value) => ((), Access::Write(*value)),
+        _ => ((), Access::Read),
+    };
+    let value = |response: &RegisterResponse<i32>| match response {
+        RegisterResponse::Value(value) => Some(*value),
+        _ => None,
+    };
+    let judge = |reads: &[(u64, u64, i32)]| {
+        let mut history = History::new();
+        let at = |second| Some(Time::from_nanoseconds(second));
+        let write = history.invoke(9, RegisterOperation::Write(1), at(1));
+        history.respond(write, Outcome::Ok, Some(RegisterResponse::Done), at(2));
+        for &(client, second, value) in reads {
+            let read = history.invoke(client, RegisterOperation::Read, at(second));
+            history.respond(read, Outcome::Ok, Some(RegisterResponse::Value(value)), at(second));
+        }
+        sessions::converges(&register, &history, Time::from_nanoseconds(10), access, value).holds()
+    };
+    assert_eq!(judge(&[(1, 5, 0), (2, 11, 1), (1, 12, 0), (1, 13, 1)]), Some(true), "in the end they agree");
+    assert_eq!(judge(&[(2, 11, 1), (1, 12, 0)]), Some(false));
+    assert_eq!(judge(&[(2, 8, 1), (1, 9, 0)]), Some(true), "nothing has healed yet");
 }

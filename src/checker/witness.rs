@@ -166,6 +166,10 @@ fn prefix<'a, S: Specification>(
 ) -> Entries<'a, S> {
     let cut = |entry: &Entry<'a, S::Operation, S::Response>| match entry.responded {
         Some(responded) if responded <= end => *entry,
+        // What its client does before it is cut as well, and may have no effect: it must not wait for that.
+        Some(_) if kind == Order::Sequential => {
+            Entry { invoked: 0, responded: None, response: None, ..*entry }
+        }
         _ => Entry { responded: None, response: None, ..*entry },
     };
     let is_there = |entry: &&Entry<'_, _, _>| kind == Order::Sequential || entry.invoked < end;
