@@ -298,8 +298,9 @@ fn explain<S: Specification, V>(
         .collect();
     let first = circle[0].to == 0 && circle.len() == 1;
     let why = if first { ", which is older than anything" } else { ", which no order of versions allows" };
-    let sentence = format!("{} is violated: {}{why}", guarantee.name(), demands.join("; "));
-    let impossible = circle[0].operations[1];
+    let sentence = format!("{}: {}{why}", guarantee.name(), demands.join("; "));
+    let impossible =
+        circle.iter().map(|demand| demand.operations[1]).max().unwrap_or(circle[0].operations[1]);
     violated(specification, history, operations, impossible, sentence)
 }
 
