@@ -47,7 +47,8 @@
 //! # How it searches
 //!
 //! Operations on different keys are checked apart: a history is linearizable if and only if it is for each object
-//! (Herlihy and Wing's locality). Where none overlaps another there is one order. Registers and queues whose values differ are decided without a search. For the
+//! (Herlihy and Wing's locality). Where none overlaps another there is one order. Registers and queues whose
+//! values differ are decided without a search. For the
 //! rest see the [search](self#search): depth first, in the order of responses, with memory (Wing and Gong 1993;
 //! Lowe, "Testing for Linearizability", 2017).
 //!

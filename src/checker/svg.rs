@@ -1,5 +1,6 @@
 //! A witness as an SVG: a lane a client, a bar an operation, a numbered disc where it takes effect in the order that
-//! explains the others, and the impossible one in another colour. It is written as text: a few kinds of shapes need no library, and
+//! explains the others, and the impossible one in another colour. It is written as text: a few kinds of shapes
+//! need no library, and
 //! the default build stays light.
 
 use super::text::{Layout, lanes, shortened};

@@ -2,7 +2,8 @@
 //!
 //! **What may be left out.** To leave out a write and then wonder about a read of it would prove nothing. So an
 //! operation is left out only if the history is still violated when that operation may take effect at any time, or
-//! never: it then cannot be what others wait for; or if an equal one that is later stays. And what is left must have an order up to its last response, so that
+//! never: it then cannot be what others wait for; or if an equal one that is later stays. And what is left must
+//! have an order up to its last response, so that
 //! all of it is there to show why that one does not fit.
 
 use super::problem::Part;
