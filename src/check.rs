@@ -4,6 +4,9 @@
 //! every eventual property holds. Seeds are run blind and in parallel; the lowest failing seed is run once
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
+mod promise;
+mod violation;
+
 use crate::caught::caught;
 use crate::fault::FaultPlan;
 use crate::impact::Impact;
@@ -16,11 +19,12 @@ use crate::simulation::{Simulation, Target};
 use crate::story::Story;
 use crate::time::{Time, format_span, seconds};
 use crate::world::World;
-use std::fmt;
+use promise::Promise;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
+use violation::planned;
 
 /// A sweep in the making; see [`check`].
 pub struct Check<'a, M: Value> {
@@ -34,6 +38,7 @@ pub struct Check<'a, M: Value> {
     threads: usize,
     allow_inert: bool,
     properties: Vec<Property<'a, M>>,
+    promises: Vec<Box<dyn Promise<M> + 'a>>,
 }
 
 /// Checks a scenario over seeds: `scenario` makes the simulation for a seed.
@@ -51,6 +56,7 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         threads: thread::available_parallelism().map_or(1, usize::from),
         allow_inert: false,
         properties: Vec::new(),
+        promises: Vec::new(),
     }
 }
 
@@ -387,7 +393,9 @@ impl<'a, M: Value> Check<'a, M> {
         plan.extend(&drawn.plan);
         sim.schedule_plan(&plan);
         sim.schedule_at_targets(&drawn.aimed, &self.targets);
-        let failure = caught(|| self.phases(&mut sim, reached)).unwrap_or_else(|panic| {
+        let histories: Vec<_> = self.promises.iter().map(|promise| promise.watch(&mut sim)).collect();
+        let ended = caught(|| self.phases(&mut sim, reached).or_else(|| self.broken(&sim, &histories)));
+        let failure = ended.unwrap_or_else(|panic| {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();
             let property = match self.properties.iter().find(panics) {
@@ -400,9 +408,22 @@ impl<'a, M: Value> Check<'a, M> {
         Run { plan, drawn, sim: Some(sim), failure }
     }
 
-    fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
+    /// The first promise that the history of a run breaks.
+    fn broken(&self, sim: &Simulation<M>, histories: &[promise::Watched]) -> Option<Failure> {
+        self.promises.iter().zip(histories).find_map(|(promise, history)| {
+            let how = promise.broken(sim, history, self.healed())?;
+            Some(Failure { property: promise.name().to_string(), how, time: sim.now() })
+        })
+    }
+
+    /// When everything is set to heal.
+    fn healed(&self) -> Time {
         let last = self.plan.iter().last().map_or(Time::ZERO, |planned| planned.at);
-        let end = last.max(Time::ZERO + self.duration);
+        last.max(Time::ZERO + self.duration)
+    }
+
+    fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
+        let end = self.healed();
         while sim.step_before(end) {
             if let Some(failure) = self.judge(sim, reached) {
                 return Some(failure);
@@ -440,27 +461,5 @@ impl<'a, M: Value> Check<'a, M> {
         let broken = self.those(When::Always).find(|property| !property.holds(sim.world()))?;
         let how = "it does not hold after this event".to_string();
         Some(Failure { property: broken.name.clone(), how, time: sim.now() })
-    }
-}
-
-/// The part of a plan that has happened by `end`.
-fn planned(plan: &FaultPlan, end: Time) -> String {
-    let happened: Vec<String> =
-        plan.iter().filter(|planned| planned.at <= end).map(|planned| planned.to_string()).collect();
-    if happened.is_empty() { "no faults".to_string() } else { happened.join("; ") }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation { property, how, seed, time, plan, digest, story } = self;
-        let current = thread::current();
-        let test = current.name().filter(|name| *name != "main").unwrap_or("NAME_OF_THIS_TEST");
-        writeln!(f, "netsplit: `{property}` is violated: {how}")?;
-        writeln!(f, "  seed    {seed}, the lowest that fails (engine {})", crate::ENGINE)?;
-        writeln!(f, "  time    {time}")?;
-        writeln!(f, "  plan    {}", planned(plan, *time))?;
-        writeln!(f, "  digest  {digest}")?;
-        writeln!(f, "  the last exchanges:\n{story}")?;
-        write!(f, "  replay  NETSPLIT_SEED={seed} cargo test {test}")
     }
 }

@@ -1,8 +1,10 @@
 //! The command line, as a library function, so that a user's own crate gets it for its own models:
 //! `fn main() -> std::process::ExitCode { netsplit::command::main(models()) }`.
 //!
-//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 130 after Ctrl-C in a sweep.
+//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 3 if a history cannot be judged within its
+//! budget, 130 after Ctrl-C in a sweep.
 
+mod check;
 mod execution;
 mod failure;
 mod faults;
@@ -48,12 +50,16 @@ enum Command {
     Sweep(sweep::Options),
     /// Runs a saved failure again, and says whether it is the same
     Replay(failure::Options),
+    /// Says whether a recorded history is consistent, and if not, why
+    Check(check::Options),
 }
 
 /// How a command ended that was not given bad input.
 enum Ended {
     Holds,
     Violated,
+    /// It would take longer.
+    Unknown,
     /// By Ctrl-C, with what was finished.
     Interrupted,
 }
@@ -72,10 +78,12 @@ pub fn main(models: Models) -> ExitCode {
         Command::Run(options) => run::run(&models, &options),
         Command::Sweep(options) => sweep::sweep(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
+        Command::Check(options) => check::check(&options),
     };
     match ended {
         Ok(Ended::Holds) => ExitCode::SUCCESS,
         Ok(Ended::Violated) => ExitCode::from(1),
+        Ok(Ended::Unknown) => ExitCode::from(3),
         Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -55,6 +55,7 @@
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
 //! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
+//! | checkers | [`history`], [`checker`] | what clients saw, and never the world |
 //! | readers | [`digest`], [`story`], [`metrics`], [`impact`], [`staleness`] | records, and never the world |
 //! | protocol | [`process`], [`client`], [`storage`], [`record`] | one node |
 //! | network and faults | [`node`], [`network`], [`topology`], [`links`], [`fault`], [`nemesis`] | links, as data |
@@ -140,6 +141,7 @@
 
 mod caught;
 pub mod check;
+pub mod checker;
 pub mod client;
 pub mod clock;
 #[cfg(feature = "command")]
@@ -149,6 +151,7 @@ pub mod distribution;
 pub mod explorer;
 pub mod fault;
 pub mod fingerprint;
+pub mod history;
 pub mod impact;
 pub mod links;
 pub mod metrics;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 34] = [
     "time",
     "clock",
     "fingerprint",
@@ -30,6 +30,8 @@ const ORDER: [&str; 32] = [
     "plot",
     "client",
     "staleness",
+    "history",
+    "checker",
     "strategies",
     "world",
     "property",
