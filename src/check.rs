@@ -4,22 +4,23 @@
 //! every eventual property holds. Seeds are run blind and in parallel; the lowest failing seed is run once
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
-mod promise;
+mod promises;
 mod violation;
 
 use crate::caught::caught;
+use crate::checker::Verdict;
 use crate::fault::FaultPlan;
 use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
 use crate::process::Value;
+use crate::promise::{Promise, Watched};
 use crate::property::{Property, When};
 use crate::random::Random;
 use crate::simulation::{Simulation, Target};
 use crate::story::Story;
 use crate::time::{Time, format_span, seconds};
 use crate::world::World;
-use promise::Promise;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -38,7 +39,7 @@ pub struct Check<'a, M: Value> {
     threads: usize,
     allow_inert: bool,
     properties: Vec<Property<'a, M>>,
-    promises: Vec<Box<dyn Promise<M> + 'a>>,
+    promises: Vec<Promise<'a, M>>,
 }
 
 /// Checks a scenario over seeds: `scenario` makes the simulation for a seed.
@@ -409,9 +410,13 @@ impl<'a, M: Value> Check<'a, M> {
     }
 
     /// The first promise that the history of a run breaks.
-    fn broken(&self, sim: &Simulation<M>, histories: &[promise::Watched]) -> Option<Failure> {
+    fn broken(&self, sim: &Simulation<M>, histories: &[Watched]) -> Option<Failure> {
         self.promises.iter().zip(histories).find_map(|(promise, history)| {
-            let how = promise.broken(sim, history, self.healed())?;
+            let how = match promise.judge(sim, history, self.healed()) {
+                Verdict::Holds => return None,
+                Verdict::Violated(witness) => witness.to_string(),
+                Verdict::Unknown(progress) => format!("it is not known: {progress}"),
+            };
             Some(Failure { property: promise.name().to_string(), how, time: sim.now() })
         })
     }

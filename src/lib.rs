@@ -162,6 +162,7 @@ pub mod node;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod process;
+pub mod promise;
 pub mod property;
 pub mod random;
 pub mod record;

@@ -3,6 +3,7 @@
 use crate::distribution::{Distribution, constant};
 use crate::network::{Link, Network};
 use crate::process::Value;
+use crate::promise::Promise;
 use crate::property::Property;
 use crate::simulation::{Simulation, Target};
 use crate::time::milliseconds;
@@ -44,9 +45,9 @@ pub trait Model: Send + Sync + 'static {
     /// What must hold of it, whatever the network does.
     fn properties(&self) -> Vec<Property<'static, Self::Message>>;
 
-    /// Whether no read of a key may be [stale](crate::staleness), which the command then checks of every run.
-    fn reads_are_fresh(&self) -> bool {
-        false
+    /// What it promises of what its clients see, which the command judges at the end of each run.
+    fn promises(&self) -> Vec<Promise<'static, Self::Message>> {
+        Vec::new()
     }
 
     /// What faults can be aimed at, by the name that a user types after an `@`: such as `leader`, the node that

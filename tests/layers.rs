@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 34] = [
+const ORDER: [&str; 35] = [
     "time",
     "clock",
     "fingerprint",
@@ -36,6 +36,7 @@ const ORDER: [&str; 34] = [
     "world",
     "property",
     "simulation",
+    "promise",
     "explorer",
     "check",
     "model",

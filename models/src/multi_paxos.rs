@@ -30,12 +30,14 @@ pub use replica::{Options, Replica, Timer};
 
 use crate::key_value;
 use crate::paxos::Ballot;
+use netsplit::checker::specifications::Store;
 use netsplit::client::{
     ClientOptions, KeyValueOperation, KeyValueOptions, KeyValueResponse, Protocol, Reply, RequestId,
 };
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
 use netsplit::prelude::*;
+use netsplit::promise::Promise;
 use netsplit::property::Property;
 use netsplit::simulation::Target;
 use serde::{Deserialize, Serialize};
@@ -253,8 +255,8 @@ impl Model for MultiPaxos {
         Ok(sim)
     }
 
-    fn reads_are_fresh(&self) -> bool {
-        true
+    fn promises(&self) -> Vec<Promise<'static, Message>> {
+        vec![Promise::linearizable(Store)]
     }
 
     fn properties(&self) -> Vec<Property<'static, Message>> {

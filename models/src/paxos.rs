@@ -19,8 +19,10 @@
 //! Proposers stand for election here: each proposes itself. Each goes on with higher and higher ballots
 //! until one of its own succeeds, and so learns the chosen value without a learner.
 
+mod consensus;
 mod parameters;
 
+pub use consensus::Consensus;
 pub use parameters::{Parameters, Paxos};
 
 use netsplit::node::Nodes;

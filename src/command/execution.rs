@@ -4,15 +4,17 @@ use super::faults::Faults;
 use super::scenario::Scenario;
 use super::trace::Trace;
 use crate::caught::caught;
+use crate::checker::Verdict;
 use crate::fault::FaultPlan;
 use crate::impact::Impact;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::process::Value;
+use crate::promise::{Promise, Watched};
 use crate::property::{Property, When};
 use crate::simulation::Simulation;
-use crate::staleness::{Read, Staleness};
-use crate::time::{Time, format_span};
+use crate::staleness::Staleness;
+use crate::time::Time;
 use crate::world::World;
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -82,14 +84,13 @@ impl Checked {
 struct Prepared<M: Value> {
     sim: Simulation<M>,
     properties: Vec<Property<'static, M>>,
-    /// Whether it is to be checked that no read is stale.
-    fresh_reads: bool,
+    promises: Vec<Promise<'static, M>>,
     faults: Faults<M>,
 }
 
 fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
     let parameters: M::Parameters = scenario.parameters()?;
-    let (properties, fresh_reads) = chosen(model, scenario)?;
+    let (properties, promises) = chosen(model, scenario)?;
     let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
         // A model names the parameter first: `replicas`, or `client.timeout`.
         let name = problem.split_whitespace().next().unwrap_or_default().trim_end_matches(':');
@@ -98,7 +99,7 @@ fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepar
     })?;
     scenario.check_roles(sim.world())?;
     let faults = scenario.faults(sim.world(), &model.targets(), seed)?;
-    Ok(Prepared { sim, properties, fresh_reads, faults })
+    Ok(Prepared { sim, properties, promises, faults })
 }
 
 /// Whether `scenario` can be run with its model: the checks that it asks for, by name.
@@ -107,20 +108,24 @@ pub(super) fn checks_of<M: Model>(
     scenario: &Scenario,
     seed: u64,
 ) -> Result<Vec<(String, &'static str)>> {
-    let Prepared { properties, fresh_reads, .. } = prepare(model, scenario, seed)?;
-    Ok(names(&properties, fresh_reads))
+    let Prepared { properties, promises, .. } = prepare(model, scenario, seed)?;
+    Ok(names(&properties, &promises))
 }
 
 /// Checks by name and when they must hold.
-pub(super) fn names<M>(properties: &[Property<'_, M>], fresh_reads: bool) -> Vec<(String, &'static str)> {
+pub(super) fn names<M: Value>(
+    properties: &[Property<'_, M>],
+    promises: &[Promise<'_, M>],
+) -> Vec<(String, &'static str)> {
     let of_world = properties.iter().map(|property| (property.name.clone(), word(property.when)));
-    of_world.chain(fresh_reads.then(|| (FRESH_READS.to_string(), word(When::Always)))).collect()
+    let of_history = promises.iter().map(|promise| (promise.name().to_string(), OF_CLIENTS));
+    of_world.chain(of_history).collect()
 }
 
 impl Run<'_> {
     /// Runs `scenario` with its model.
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
-        let Prepared { mut sim, properties, fresh_reads, faults } = prepare(model, scenario, self.seed)?;
+        let Prepared { mut sim, properties, promises, faults } = prepare(model, scenario, self.seed)?;
         let mut plan = faults.plan();
         match self.plan {
             Some(given) => {
@@ -143,7 +148,8 @@ impl Run<'_> {
         if let Some(trace) = &self.trace {
             sim.observe(trace.clone());
         }
-        let (mut checks, story) = judge(&mut sim, &properties, end, last_fault);
+        let histories: Vec<Watched> = promises.iter().map(|promise| promise.watch(&mut sim)).collect();
+        let (mut checks, mut story) = judge(&mut sim, &properties, end, last_fault);
         let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
         let impact = sim.observer(impact).clone();
         // What aimed faults have hit is part of the plan that runs this again.
@@ -158,8 +164,10 @@ impl Run<'_> {
         let (mut metrics, staleness) = (sim.observer(metrics).clone(), sim.observer(staleness).clone());
         let end = sim.now();
         metrics.ended(end);
-        if fresh_reads {
-            checks.push(no_read_is_stale(&staleness, sim.world()));
+        for (promise, history) in promises.iter().zip(&histories) {
+            let (check, drawing) = kept(promise, &sim, history, last_fault);
+            checks.push(check);
+            story.push_str(&drawing);
         }
         let unsynced = sim.world().ids().map(|node| sim.world().storage(node).unsynced()).sum();
         Ok(Finished { digest, metrics, end, staleness, impact, kinds, unsynced, plan, checks, inert, story })
@@ -190,19 +198,34 @@ impl Finished {
 }
 
 const NO_PANIC: &str = "nothing panics";
-const FRESH_READS: &str = "no read is stale";
+/// When a promise holds: as far as clients see.
+const OF_CLIENTS: &str = "history";
 
-/// Of a model that promises it.
-fn no_read_is_stale<M: Value>(staleness: &Staleness, world: &World<M>) -> Checked {
-    let (when, stale) = (word(When::Always), |read: &&Read| read.stale.is_some());
-    let Some(Read { client, key, responded, stale: Some(stale), .. }) = staleness.reads().iter().find(stale)
-    else {
-        let name = FRESH_READS.to_string();
-        return Checked { name, when, verdict: "holds", reason: None, at: None, reached: false };
-    };
-    let (client, age) = (world.name(*client), format_span(stale.age));
-    let reason = format!("at {responded} {client} read of key {key} what was overwritten {age} before");
-    Checked::violated(FRESH_READS, when, reason, *responded)
+/// Judges a promise. The drawing shows how it is broken; it is empty if it is not.
+fn kept<M: Value>(
+    promise: &Promise<'_, M>,
+    sim: &Simulation<M>,
+    history: &Watched,
+    healed: Time,
+) -> (Checked, String) {
+    let (name, when) = (promise.name().to_string(), OF_CLIENTS);
+    match promise.judge(sim, history, healed) {
+        Verdict::Holds => {
+            (Checked { name, when, verdict: "holds", reason: None, at: None, reached: false }, String::new())
+        }
+        Verdict::Violated(witness) => {
+            let impossible = witness.bars.iter().find(|bar| bar.impossible);
+            let at = impossible.and_then(|bar| bar.responded?.time).unwrap_or(sim.now());
+            // Its first line is the sentence.
+            let drawing =
+                witness.to_string().lines().skip(1).fold(String::new(), |all, line| all + line + "\n");
+            (Checked::violated(&name, when, witness.sentence, at), drawing)
+        }
+        Verdict::Unknown(progress) => {
+            let reason = format!("it is not known: {progress}");
+            (Checked::violated(&name, when, reason, sim.now()), String::new())
+        }
+    }
 }
 
 fn word(when: When) -> &'static str {
@@ -227,12 +250,15 @@ fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
     Ok(())
 }
 
-/// The properties that the scenario asks for, and whether no read may be stale; all of the model's unless it names
-/// some.
-fn chosen<M: Model>(model: &M, scenario: &Scenario) -> Result<(Vec<Property<'static, M::Message>>, bool)> {
-    let (properties, fresh_reads) = (model.properties(), model.reads_are_fresh());
-    let Some(asked) = &scenario.content.checks else { return Ok((properties, fresh_reads)) };
-    let known = names(&properties, fresh_reads);
+/// The properties and promises that the scenario asks for; all of the model's unless it names some.
+#[allow(clippy::type_complexity, reason = "two lists")]
+fn chosen<M: Model>(
+    model: &M,
+    scenario: &Scenario,
+) -> Result<(Vec<Property<'static, M::Message>>, Vec<Promise<'static, M::Message>>)> {
+    let (mut properties, mut promises) = (model.properties(), model.promises());
+    let Some(asked) = &scenario.content.checks else { return Ok((properties, promises)) };
+    let known = names(&properties, &promises);
     for name in asked {
         if !known.iter().any(|(known, _)| known == name.get_ref()) {
             let known: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
@@ -243,8 +269,9 @@ fn chosen<M: Model>(model: &M, scenario: &Scenario) -> Result<(Vec<Property<'sta
         }
     }
     let is_asked = |name: &str| asked.iter().any(|asked| asked.get_ref() == name);
-    let properties = properties.into_iter().filter(|property| is_asked(&property.name)).collect();
-    Ok((properties, fresh_reads && is_asked(FRESH_READS)))
+    properties.retain(|property| is_asked(&property.name));
+    promises.retain(|promise| is_asked(promise.name()));
+    Ok((properties, promises))
 }
 
 /// Runs to the end, and judges. What must always hold is asked after each event; what must hold eventually,

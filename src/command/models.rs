@@ -109,7 +109,7 @@ impl<M: Model> AnyModel for M {
     }
 
     fn properties(&self) -> Vec<(String, &'static str)> {
-        names(&Model::properties(self), self.reads_are_fresh())
+        names(&Model::properties(self), &Model::promises(self))
     }
 
     fn targets(&self) -> Vec<&'static str> {

@@ -1,8 +1,9 @@
 //! Paxos as the command sees it: its parameters, how a cluster is set up, and what must hold of it.
 
-use super::{Acceptor, Backoff, Message, Proposer, Value, chosen};
+use super::{Acceptor, Backoff, Consensus, Message, Proposer, Value, chosen};
 use netsplit::model::{Model, Setup};
 use netsplit::prelude::*;
+use netsplit::promise::Promise;
 use netsplit::property::Property;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -103,6 +104,10 @@ impl Model for Paxos {
             proposer
         });
         Ok(sim)
+    }
+
+    fn promises(&self) -> Vec<Promise<'static, Message>> {
+        vec![Promise::linearizable(Consensus)]
     }
 
     fn properties(&self) -> Vec<Property<'static, Message>> {

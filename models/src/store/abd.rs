@@ -3,9 +3,11 @@
 use super::{AfterRead, Contact, Message, Numbers, Options, Replica, Requests, are_stored};
 use crate::key_value;
 use crate::paxos::majority;
+use netsplit::checker::specifications::Store;
 use netsplit::client::{ClientOptions, KeyValueOptions};
 use netsplit::model::{Model, Setup};
 use netsplit::prelude::*;
+use netsplit::promise::Promise;
 use netsplit::property::Property;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -102,8 +104,8 @@ impl Model for Abd {
         Ok(sim)
     }
 
-    fn reads_are_fresh(&self) -> bool {
-        true
+    fn promises(&self) -> Vec<Promise<'static, Message>> {
+        vec![Promise::linearizable(Store)]
     }
 
     fn properties(&self) -> Vec<Property<'static, Message>> {

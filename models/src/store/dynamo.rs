@@ -5,6 +5,7 @@ use crate::key_value;
 use netsplit::client::{ClientOptions, KeyValueOptions};
 use netsplit::model::{Model, Setup};
 use netsplit::prelude::*;
+use netsplit::promise::Promise;
 use netsplit::property::Property;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -127,6 +128,11 @@ impl Model for Dynamo {
         let servers = if coordinators.is_empty() { replicas } else { coordinators };
         key_value::add_clients(&mut sim, &Requests, &servers, *clients, client, workload);
         Ok(sim)
+    }
+
+    /// Not more: a client may read what is older than what it has written or read.
+    fn promises(&self) -> Vec<Promise<'static, Message>> {
+        vec![Promise::converges()]
     }
 
     fn properties(&self) -> Vec<Property<'static, Message>> {
