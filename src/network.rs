@@ -1,6 +1,7 @@
 //! The simulated network: what a link does to a message. It knows links and regions, not processes.
 //!
-//! A message's *address* is its link and its number on it, `n3>n1#4`: the fourth message from n3 to n1.
+//! A message's *address* is its link and its number on it, `n3>n1#4`: the fourth message from n3 to n1. (In a
+//! simulation of more than 64 nodes: the fourth message from n3, which goes to n1.)
 //! Its random numbers are a function of (seed, address, slot); its fate is those numbers applied to the
 //! link as it is when the message is sent.
 
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// A message's name: its link, and its number among the messages sent on it, counted from one.
+/// A message's name: its link, and its number among the messages sent on it, counted from one. In a simulation of more
+/// than 64 nodes it is the number among all that its sender sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     /// The sender.

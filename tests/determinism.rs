@@ -44,9 +44,14 @@ impl Process for Passer {
 
 /// Everything the engine has, at once.
 fn digest_of_everything(seed: u64) -> String {
+    digest_of_many(7, seed)
+}
+
+/// The same with so many nodes.
+fn digest_of_many(count: usize, seed: u64) -> String {
     let mut sim = Simulation::new(seed);
     let digest = sim.observe_digest();
-    let nodes = sim.add_group("passer", 7, |_, all| Passer { all: all.to_vec(), seen: 0 });
+    let nodes = sim.add_group("passer", count, |_, all| Passer { all: all.to_vec(), seen: 0 });
     sim.set_loss(0.02);
     sim.set_duplication(0.05);
     sim.set_sync_latency(netsplit::distribution::exponential(milliseconds(3)));
@@ -74,6 +79,8 @@ fn digests_are_pinned() {
     assert_eq!(netsplit::ENGINE, 2, "a new engine version has new digests");
     assert_eq!(digest_of_everything(1), "c9d209a52ed304bccfc05b45ba8269d5");
     assert_eq!(digest_of_two_phase(1), "3bf1ebaf2b5ffa46e9ad032b19aabb51");
+    // Numbered by sender, and with days and far lists in the event queue.
+    assert_eq!(digest_of_many(300, 1), "6d37f7bf327565036c9329133a725428");
 }
 
 #[test]
