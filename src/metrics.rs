@@ -14,7 +14,7 @@ use crate::links::Links;
 use crate::network::Address;
 use crate::node::NodeId;
 use crate::process::Outcome;
-use crate::record::{Observer, Record, What, kind_of};
+use crate::record::{Observer, Record, What, write_kind};
 use crate::time::{Time, format_span, nanoseconds_of};
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -102,7 +102,8 @@ pub struct Metrics {
     /// With their places in `bands`.
     in_force: InForce<usize>,
     sent: BTreeMap<String, u64>,
-    links: BTreeMap<(NodeId, NodeId), u64>,
+    /// Where the kind of a message is written, again and again.
+    kind: String,
     dropped: u64,
     delivered: u64,
     syncs: u64,
@@ -138,11 +139,6 @@ impl Metrics {
     /// counted.
     pub fn sent_by_kind(&self) -> &BTreeMap<String, u64> {
         &self.sent
-    }
-
-    /// How many messages were sent from one node to another, clients included.
-    pub fn sent_by_link(&self) -> &BTreeMap<(NodeId, NodeId), u64> {
-        &self.links
     }
 
     /// How many messages the nodes of the system sent.
@@ -352,9 +348,13 @@ impl<M: Debug> Observer<M> for Metrics {
                 }
             }
             What::Sent { address, message } => {
-                *self.links.entry((address.from, address.to)).or_default() += 1;
                 if self.is_inside(address) {
-                    *self.sent.entry(kind_of(message)).or_default() += 1;
+                    self.kind.clear();
+                    write_kind(message, &mut self.kind);
+                    match self.sent.get_mut(&self.kind) {
+                        Some(count) => *count += 1,
+                        None => drop(self.sent.insert(self.kind.clone(), 1)),
+                    }
                 }
             }
             What::Dropped { address, .. } => self.dropped += u64::from(self.is_inside(address)),

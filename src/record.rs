@@ -168,18 +168,23 @@ impl ClientNumbers {
 
 /// The kind of a message: the first word of its `Debug`, without formatting the rest.
 pub fn kind_of(message: &impl Debug) -> String {
-    struct FirstWord(String);
-    impl Write for FirstWord {
+    let mut kind = String::new();
+    write_kind(message, &mut kind);
+    kind
+}
+
+/// Writes the [kind](kind_of) of a message to the end of `kind`.
+pub(crate) fn write_kind(message: &impl Debug, kind: &mut String) {
+    struct FirstWord<'a>(&'a mut String);
+    impl Write for FirstWord<'_> {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
             self.0.push_str(&text[..end]);
             if end < text.len() { Err(fmt::Error) } else { Ok(()) }
         }
     }
-    let mut word = FirstWord(String::new());
     // The error is how it stops.
-    let _ = write!(word, "{message:?}");
-    word.0
+    let _ = write!(FirstWord(kind), "{message:?}");
 }
 
 #[cfg(test)]
