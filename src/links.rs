@@ -39,10 +39,21 @@ impl Links {
     }
 
     /// Whether the link from `from` to `to` is among them.
+    #[inline]
     pub(crate) fn contains(&self, from: NodeId, to: NodeId) -> bool {
-        let has = |side: &[NodeId], node| side.binary_search(&node).is_ok();
         has(&self.from, from) && has(&self.to, to)
             || !self.one_way && has(&self.to, from) && has(&self.from, to)
+    }
+}
+
+/// Whether `node` is on a side. Most are not, and beyond its ends.
+#[inline]
+fn has(side: &[NodeId], node: NodeId) -> bool {
+    match side {
+        [] => false,
+        [first, .., last] if node < *first || *last < node => false,
+        [only] => *only == node,
+        _ => side.binary_search(&node).is_ok(),
     }
 }
 

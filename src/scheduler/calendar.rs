@@ -141,6 +141,7 @@ impl Calendar {
         self.pop_from_days(slots, end)
     }
 
+    #[inline(always)]
     fn pop_from_days<E>(&mut self, slots: &mut Slots<E>, end: u64) -> Option<u32> {
         let (time, slot, is_late) = self.next(slots)?;
         if time > end {
@@ -224,6 +225,7 @@ impl Calendar {
         self.days.len().ilog2() - SPAN_BITS
     }
 
+    #[inline(always)]
     fn put<E>(&mut self, slots: &mut Slots<E>, time: u64, slot: u32) {
         let day = time >> self.day_bits;
         let offset = (time & ((1 << self.day_bits) - 1)) as u32;
@@ -250,7 +252,7 @@ impl Calendar {
     }
 
     /// The next one, which stays, if there are not few: its time, its slot, and whether it is late.
-    #[inline]
+    #[inline(always)]
     fn next<E>(&mut self, slots: &mut Slots<E>) -> Option<(u64, u32, bool)> {
         loop {
             let begin = self.day << self.day_bits;
