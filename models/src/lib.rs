@@ -1,5 +1,6 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
+pub mod counting;
 pub mod key_value;
 pub mod multi_paxos;
 pub mod paxos;

@@ -148,7 +148,7 @@ fn successors<M: Value>(options: &Exploration<'_, M>, state: &State<M>) -> Vec<S
         }
         if consumed && state.duplicates < rules.duplicates {
             let mut next = State { duplicates: state.duplicates + 1, ..state.clone() };
-            next.in_flight.push((*from, *to, message.clone()));
+            next.in_flight.insert(at, (*from, *to, message.clone()));
             all.push(next);
         }
     }

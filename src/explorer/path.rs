@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, Judge, Own, Transition};
 use super::successors::{Action, HEADER, HISTORY, Map, NOTHING, Stepper, Successor};
-use super::{Counterexample, Messages, Rules};
+use super::{Counterexample, Rules};
 use crate::node::NodeId;
 use crate::process::Value;
 use crate::record::kind_of;
@@ -27,9 +27,7 @@ pub(super) fn initial<M: Value>(
         .map(|(from, to, message)| catalogue.envelope(from.index(), to.index(), message.clone()))
         .collect();
     for envelope in sent {
-        // As if it were duplicated out of nothing: that is how it gets to its place.
-        let stepper = Stepper { catalogue, rules, map };
-        state = stepper.launched(&state, envelope);
+        Stepper { catalogue, rules, map }.launch(&mut state, map.nodes + HEADER, envelope);
     }
     let mut states = vec![state];
     for node in 0..map.nodes {
@@ -227,20 +225,5 @@ impl<'p, M: Value> Path<'p, M> {
             text.extend(row);
         }
         text.trim_end().to_string()
-    }
-}
-
-impl<M: Value> Stepper<'_, M> {
-    /// The state with one more message in flight.
-    fn launched(&self, state: &[u32], envelope: u32) -> Vec<u32> {
-        let is_there = self.in_flight(state).contains(&envelope);
-        if is_there && self.rules.messages == Messages::Set {
-            return state.to_vec();
-        }
-        let mut next = Vec::new();
-        let step = Successor { print: 0, action: Action::Duplicate(envelope), outcome: NOTHING, history: 0 };
-        self.write(state, &step, &mut next);
-        next[self.map.nodes + super::successors::DUPLICATES] = 0;
-        next
     }
 }

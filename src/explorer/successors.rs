@@ -233,8 +233,14 @@ impl<M: Value> Stepper<'_, M> {
                 taken(into, Action::Drop(number), Some(DROPS));
             }
             if consumed && header[DUPLICATES] < duplicates {
-                let next = self.with(state, |copy| copy.push(number), DUPLICATES, header[DUPLICATES] + 1);
                 let action = Action::Duplicate(number);
+                let mut flight = Vec::new();
+                self.write_flight(state, action, NOTHING, &mut flight);
+                let next = print
+                    .wrapping_sub(self.flight_print(in_flight))
+                    .wrapping_add(self.flight_print(&flight))
+                    .wrapping_sub(header_print(DUPLICATES, header[DUPLICATES]))
+                    .wrapping_add(header_print(DUPLICATES, header[DUPLICATES] + 1));
                 into.push(Successor { print: next, action, outcome: NOTHING, history: header[HISTORY] });
             }
         }
@@ -268,14 +274,6 @@ impl<M: Value> Stepper<'_, M> {
             }
         }
         Ok(())
-    }
-
-    /// The fingerprint after a change that is not worth being clever about.
-    fn with(&self, state: &[u32], flight: impl Fn(&mut Vec<u32>), place: usize, value: u32) -> u128 {
-        let mut copy = state.to_vec();
-        copy[self.map.nodes + place] = value;
-        flight(&mut copy);
-        self.print(&copy)
     }
 
     /// The steps that a handler can take.
@@ -396,32 +394,34 @@ impl<M: Value> Stepper<'_, M> {
             Some(at) => into.extend(without(in_flight, at)),
             None => into.extend(in_flight),
         }
-        let place = |into: &mut Vec<u32>, number: u32| match self.rules.messages {
-            Messages::Ordered => {
-                // Behind the last of its link; links stand in their order.
-                let after = into[first..].partition_point(|other| self.link(*other) <= self.link(number));
-                into.insert(first + after, number);
-            }
-            Messages::Multiset => {
-                let after = into[first..].partition_point(|other| *other <= number);
-                into.insert(first + after, number);
-            }
-            Messages::Set => {
-                if let Err(at) = into[first..].binary_search(&number) {
-                    into.insert(first + at, number);
-                }
-            }
-        };
-        if let Action::Duplicate(envelope) = action {
-            place(into, envelope);
+        if let Action::Duplicate(envelope) = action
+            && let Some(at) = in_flight.iter().position(|other| *other == envelope)
+        {
+            // Right behind the other one, also where the order counts.
+            into.insert(first + at, envelope);
         }
         if outcome != NOTHING {
             for send in &self.catalogue.outcomes[outcome as usize].sends {
                 if !self.is_cut(state, *send) {
-                    place(into, *send);
+                    self.launch(&mut *into, first, *send);
                 }
             }
         }
+    }
+
+    /// Puts a message to those in flight, which begin at `first`.
+    pub(super) fn launch(&self, into: &mut Vec<u32>, first: usize, number: u32) {
+        let in_flight = &into[first..];
+        let at = match self.rules.messages {
+            // Behind the last of its link; links stand in their order.
+            Messages::Ordered => in_flight.partition_point(|other| self.link(*other) <= self.link(number)),
+            Messages::Multiset => in_flight.partition_point(|other| *other <= number),
+            Messages::Set => match in_flight.binary_search(&number) {
+                Ok(_) => return,
+                Err(at) => at,
+            },
+        };
+        into.insert(first + at, number);
     }
 
     /// Appends the state after a step from `state`.

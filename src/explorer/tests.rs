@@ -86,8 +86,8 @@ const BUDGETS: [(&str, Budget); 7] = [
     ("duplicates", |search| search.duplicates(1)),
     ("crashes", |search| search.crashes(1)),
     ("timers", |search| search.timers(1).crashes(1)),
-    ("partitions", |search| search.partitions(2)),
-    ("all", |search| search.partitions(1).drops(1).duplicates(1)),
+    ("partitions", |search| search.partitions(2).timers(1)),
+    ("all", |search| search.partitions(1).drops(1).duplicates(1).timers(0)),
 ];
 
 const ORDERS: [Messages; 3] = [Messages::Multiset, Messages::Set, Messages::Ordered];
