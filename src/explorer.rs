@@ -13,8 +13,10 @@
 
 mod catalogue;
 mod choices;
+mod depth;
 mod history;
 mod level;
+mod liveness;
 #[cfg(test)]
 mod naive;
 mod path;
@@ -47,6 +49,19 @@ pub enum Messages {
     Ordered,
 }
 
+/// In which order states are searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// All of a depth before those of the next, on all cores. The path to a violation is a shortest one.
+    #[default]
+    BreadthFirst,
+    /// On from the latest state, on one core. It remembers few states in full, and is soon deep; the depth that it
+    /// reports is that of its longest path.
+    DepthFirst,
+    /// Depth first, to depth 1, then to depth 2, and so on: few states in full and a shortest path, for more time.
+    IterativeDeepening,
+}
+
 /// What a search takes into account, without what depends on the type of messages.
 #[derive(Clone, Copy, Debug)]
 struct Rules {
@@ -71,7 +86,9 @@ pub struct Exploration<'a, M: Value> {
     max_depth: usize,
     max_memory: usize,
     threads: usize,
+    order: Order,
     properties: Vec<Property<'a, M>>,
+    eventual: Vec<Property<'a, M>>,
     of_histories: Vec<HistoryProperty<'a>>,
     watch: Option<Watch<'a>>,
 }
@@ -96,7 +113,9 @@ pub fn explore<'a, M: Value>(scenario: impl FnOnce(u64) -> Simulation<M>) -> Exp
         max_depth: usize::MAX,
         max_memory: usize::MAX,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        order: Order::default(),
         properties: Vec::new(),
+        eventual: Vec::new(),
         of_histories: Vec::new(),
         watch: None,
     }
@@ -306,6 +325,13 @@ impl<'a, M: Value> Exploration<'a, M> {
         self
     }
 
+    /// In which order; breadth first unless set.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
     /// Tells `watch` now and then how far it has come. The search ends when it answers false.
     #[must_use]
     pub fn watch(mut self, watch: impl Fn(&Progress) -> bool + 'a) -> Self {
@@ -328,6 +354,23 @@ impl<'a, M: Value> Exploration<'a, M> {
     ) -> Self {
         self.of_histories.push((name.to_string(), Box::new(holds)));
         self.rules.keeps_history = true;
+        self
+    }
+
+    /// Holds at some moment of every fair run.
+    ///
+    /// A run is fair if what has to happen does not wait for ever: a delivery, a timer, the end of a sync, a restart or
+    /// a heal that is possible from some moment on, without a pause, takes place. (This is weak fairness, of each
+    /// message and each timer; a lost message is not delivered, and a choice need not come out each way.) Losses,
+    /// copies, crashes and partitions never have to happen. So it is violated by a state in which nothing has to
+    /// happen, or by a cycle that a fair run can take for ever, if it has not held on the way there. A state that only
+    /// the budget of timers keeps from going on is neither.
+    ///
+    /// It is asked when all else holds, with a search of its own through the states in which it has not held yet,
+    /// which are all kept.
+    #[must_use]
+    pub fn eventually(mut self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
+        self.eventual.push(Property::reachable(name, holds));
         self
     }
 

@@ -133,6 +133,22 @@ impl<M: Value> Catalogue<M> {
         world
     }
 
+    /// What the `index`th of what can happen at `part` is called, whatever else is true of its node.
+    pub(super) fn own_name(&self, part: u32, index: usize) -> u128 {
+        let known = &self.parts[part as usize];
+        let node = NodeId::new(known.node);
+        match known.own[index] {
+            Own::Fire(slot) => {
+                let world = self.world_of(part);
+                let timer = world.timer(node, slot).map(|timer| timer.fingerprint());
+                fingerprint(&("fire", node, timer))
+            }
+            Own::Sync => fingerprint(&("sync", node)),
+            Own::Restart => fingerprint(&("restart", node)),
+            Own::Crash(kept, torn) => fingerprint(&("crash", node, kept, torn)),
+        }
+    }
+
     /// The nodes as they were added, before they start.
     pub(super) fn first_parts(&mut self) -> Vec<u32> {
         (0..self.world.count()).map(|node| self.part(node)).collect()

@@ -110,6 +110,12 @@ impl<'p, M: Value> Path<'p, M> {
         (self.state, self.print) = (next, step.print);
     }
 
+    /// The counterexample of what never happens: from some step on, the rest is repeated for ever, unless the path
+    /// ends where nothing has to happen any more.
+    pub(super) fn never(self, cycle: Option<usize>, property: String) -> Counterexample {
+        Counterexample { cycle, ..self.end(None, property) }
+    }
+
     /// The counterexample: `last` is a step that did not end.
     pub(super) fn end(mut self, last: Option<Action>, property: String) -> Counterexample {
         if let Some(action) = last {

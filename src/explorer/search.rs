@@ -6,10 +6,10 @@
 
 use super::catalogue::Catalogue;
 use super::level::{Broken, Chunk, Filter, Judge, Level, Origin, Panic, expand_all};
-use super::path::{Path, initial};
-use super::successors::{Map, Stepper};
+use super::path::{Path, Printed, initial};
+use super::successors::{Action, Map, Stepper, Successor};
 use super::table::{SHARDS, Table};
-use super::{Bound, Exploration, Explored, Progress, Rules, Verdict};
+use super::{Bound, Exploration, Explored, Order, Progress, Rules, Verdict};
 use crate::process::Value;
 use crate::property::{Property, When};
 
@@ -19,17 +19,17 @@ const BATCH: usize = 1 << 15;
 const SMALL: usize = 1 << 11;
 
 pub(super) struct Search<'s, 'a, M: Value> {
-    options: &'s Exploration<'a, M>,
-    rules: Rules,
-    map: Map,
+    pub(super) options: &'s Exploration<'a, M>,
+    pub(super) rules: Rules,
+    pub(super) map: Map,
     pub(super) catalogue: Catalogue<M>,
-    table: Table,
+    pub(super) table: Table,
     /// How each state was first found: from which one, and by which of its steps. Of an initial state, its number.
-    parents: Vec<(u32, u32)>,
-    generated: usize,
-    reached: Vec<bool>,
-    judges: Vec<Judge<M>>,
-    bytes: usize,
+    pub(super) parents: Vec<(u32, u32)>,
+    pub(super) generated: usize,
+    pub(super) reached: Vec<bool>,
+    pub(super) judges: Vec<Judge<M>>,
+    pub(super) bytes: usize,
 }
 
 /// What ends a search before its time.
@@ -66,6 +66,14 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             Ok(states) => states,
             Err(panic) => return self.explored(0, Verdict::Violated(Path::empty(panic)), None),
         };
+        match self.options.order {
+            Order::BreadthFirst => self.breadth_first(&states),
+            Order::DepthFirst => self.depth_first(&states),
+            Order::IterativeDeepening => self.deepening(&states),
+        }
+    }
+
+    fn breadth_first(mut self, states: &[Printed]) -> Explored {
         let mut level = Level::default();
         let mut broken = None;
         for (number, (state, print)) in states.iter().enumerate() {
@@ -75,16 +83,10 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             }
             level.push(state, *print);
             self.parents.push((u32::MAX, number as u32));
-            broken = self.judges[0].judge(
-                &self.catalogue,
-                &self.map,
-                &self.options.properties,
-                state,
-                &mut self.reached,
-            );
+            broken = self.judge_one(state);
         }
         if let Some(property) = broken {
-            let path = self.path(&states, self.parents.len() as u32 - 1, None, property);
+            let path = self.path(states, self.parents.len() as u32 - 1, None, property);
             return self.explored(1, Verdict::Violated(path), None);
         }
         let mut depth = 0;
@@ -103,13 +105,13 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                     }
                     Some(End::Panic(Panic { origin: (place, _), action, message })) => {
                         let index = base as u32 + place;
-                        let path = self.path(&states, index, Some(action), message);
+                        let path = self.path(states, index, Some(action), message);
                         return self.explored(depth, Verdict::Violated(path), None);
                     }
                     Some(End::Broken(Broken { origin, property })) => {
                         let parent = base as u32 + origin.0;
                         self.parents.push((parent, origin.1));
-                        let path = self.path(&states, self.parents.len() as u32 - 1, None, property);
+                        let path = self.path(states, self.parents.len() as u32 - 1, None, property);
                         self.parents.pop();
                         return self.explored(depth + 1, Verdict::Violated(path), None);
                     }
@@ -119,7 +121,45 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             }
             level = next;
         }
-        self.explored(depth, Verdict::Holds, None)
+        self.concluded(depth, states)
+    }
+
+    /// The result of a search that has seen everything: what must happen eventually is asked now.
+    pub(super) fn concluded(mut self, depth: usize, states: &[Printed]) -> Explored {
+        let verdict = match self.never(states) {
+            Some(path) => Verdict::Violated(path),
+            None => Verdict::Holds,
+        };
+        self.explored(depth, verdict, None)
+    }
+
+    /// All steps from a state. What is missing is found out.
+    pub(super) fn steps(
+        &mut self,
+        state: &[u32],
+        print: u128,
+        into: &mut Vec<Successor>,
+    ) -> Result<(), (Action, String)> {
+        let judge = |history: &_| self.options.judge(history);
+        loop {
+            into.clear();
+            let mut missing = Vec::new();
+            let result = self.stepper().successors(state, print, into, &mut missing);
+            if missing.is_empty() {
+                return result;
+            }
+            missing.into_iter().for_each(|what| self.catalogue.find_out(what, &judge));
+        }
+    }
+
+    pub(super) fn stepper(&self) -> Stepper<'_, M> {
+        Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map }
+    }
+
+    /// What a state breaks first; takes note of what it reaches.
+    pub(super) fn judge_one(&mut self, state: &[u32]) -> Option<String> {
+        let properties = &self.options.properties;
+        self.judges[0].judge(&self.catalogue, &self.map, properties, state, &mut self.reached)
     }
 
     /// Expands some states of a level, and puts those that are new on the next one.
@@ -276,7 +316,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         &self,
         states: &[(Vec<u32>, u128)],
         mut index: u32,
-        last: Option<super::successors::Action>,
+        last: Option<Action>,
         property: String,
     ) -> super::Counterexample {
         let mut ordinals: Vec<u32> = Vec::new();
@@ -289,13 +329,13 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             index = parent;
         };
         ordinals.reverse();
-        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+        let stepper = self.stepper();
         let mut path = Path::new(&stepper, &states[start as usize]);
         ordinals.into_iter().for_each(|ordinal| path.step(ordinal));
         path.end(last, property)
     }
 
-    fn explored(&self, depth: usize, verdict: Verdict, stopped: Option<Bound>) -> Explored {
+    pub(super) fn explored(&self, depth: usize, verdict: Verdict, stopped: Option<Bound>) -> Explored {
         let unreached = self.options.properties.iter().zip(&self.reached);
         let unreached =
             unreached.filter(|(property, reached)| property.when == When::Reachable && !**reached);

@@ -1,7 +1,7 @@
 //! The search beside the naive one, under every kind of budget.
 
 use super::naive::count;
-use super::{Bound, Exploration, Messages, Verdict, explore};
+use super::{Bound, Exploration, Messages, Order, Verdict, explore};
 use crate::prelude::*;
 
 #[derive(Clone, Debug, Hash, PartialEq)]
@@ -168,4 +168,109 @@ fn every_bound_is_said() {
     assert_eq!(bound(digits(2).max_depth(19)), (Verdict::Holds, None, 100));
     assert_eq!(bound(digits(2).max_memory(1)), unknown(Bound::Memory, 3));
     assert_eq!(bound(digits(2).watch(|progress| progress.depth < 2)), unknown(Bound::Interrupted, 6));
+}
+
+#[test]
+fn every_order_finds_the_same_states_and_a_shortest_path_where_it_says_so() {
+    for messages in ORDERS {
+        for (name, budget) in BUDGETS {
+            let search = || budget(explore(stage)).messages(messages);
+            let heard = |world: &World<Message>| world.each::<Asker>().all(|asker| asker.heard.is_none());
+            let broken = |order| match search().order(order).always("nothing", heard).run().verdict {
+                Verdict::Violated(path) => path.steps.len(),
+                other => panic!("{other:?}"),
+            };
+            let wide = search().run();
+            let deep = search().order(Order::DepthFirst).run();
+            assert_eq!((deep.distinct, deep.verdict), (wide.distinct, wide.verdict), "{messages:?}, {name}");
+            assert_eq!(
+                broken(Order::IterativeDeepening),
+                broken(Order::BreadthFirst),
+                "{messages:?}, {name}"
+            );
+            assert!(broken(Order::DepthFirst) >= broken(Order::BreadthFirst), "{messages:?}, {name}");
+        }
+    }
+    let deepening = digits(2).order(Order::IterativeDeepening).run();
+    assert_eq!((deepening.distinct, deepening.depth, deepening.verdict), (100, 19, Verdict::Holds));
+}
+
+/// Goes to and fro between 0 and 1, or to 2 and on, as its timers fire.
+#[derive(Clone, Debug, Hash)]
+struct Wanderer {
+    place: u8,
+    /// Whether 2 can be gone to from 1, too.
+    from_both: bool,
+    /// Whether it goes on from 2 to 0, to wander for ever.
+    comes_back: bool,
+}
+
+impl Process for Wanderer {
+    type Message = Message;
+    type Timer = u8;
+
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        for timer in 0..3 {
+            ctx.cancel_timer(&timer);
+        }
+        let next: &[u8] = match self.place {
+            0 => &[1, 2],
+            1 if self.from_both => &[0, 2],
+            1 => &[0],
+            2 if self.comes_back => &[0],
+            _ => &[],
+        };
+        next.iter().for_each(|timer| ctx.set_timer(*timer, seconds(1)));
+    }
+
+    fn on_message(&mut self, _: NodeId, _: Message, _: &mut Context<Self>) {}
+
+    fn on_timer(&mut self, timer: u8, ctx: &mut Context<Self>) {
+        self.place = timer;
+        self.on_start(ctx);
+    }
+}
+
+fn wanderer(from_both: bool, comes_back: bool) -> Exploration<'static, Message> {
+    explore(move |seed| {
+        let mut sim = Simulation::new(seed);
+        sim.add("wanderer", Wanderer { place: 0, from_both, comes_back });
+        sim
+    })
+}
+
+fn is_at(place: u8) -> impl Fn(&World<Message>) -> bool + Send + Sync {
+    move |world| world.each::<Wanderer>().any(|wanderer| wanderer.place == place)
+}
+
+#[test]
+fn what_is_possible_all_the_time_happens_and_what_is_possible_now_and_then_need_not() {
+    wanderer(true, false).eventually("it gets to 2", is_at(2)).run().assert_holds();
+
+    let explored = wanderer(false, false).eventually("it gets to 2", is_at(2)).run();
+    let Verdict::Violated(path) = explored.verdict else { panic!("{explored:?}") };
+    assert_eq!(path.cycle, Some(0));
+    assert_eq!(path.steps, ["timer 1 of wanderer fires", "timer 0 of wanderer fires"]);
+}
+
+#[test]
+fn a_path_that_joins_one_on_which_it_held_is_still_one_on_which_it_never_did() {
+    // From 0 straight to 2 and to an end: 1 was passed on the other way there.
+    let explored = wanderer(true, false).eventually("it gets to 1", is_at(1)).run();
+    let Verdict::Violated(path) = explored.verdict else { panic!("{explored:?}") };
+    assert_eq!((path.cycle, path.steps), (None, vec!["timer 2 of wanderer fires".to_string()]));
+    // And where there is no end, round by 2 for ever: 1 is possible only at 0.
+    let explored = wanderer(true, true).eventually("it gets to 1", is_at(1)).run();
+    let Verdict::Violated(path) = explored.verdict else { panic!("{explored:?}") };
+    assert_eq!((path.cycle, path.steps.len()), (Some(0), 2));
+}
+
+#[test]
+fn a_lost_message_need_not_be_answered_and_a_delivered_one_is() {
+    let heard = |world: &World<Message>| world.each::<Asker>().all(|asker| asker.heard.is_some());
+    let search = || explore(stage).timers(0).eventually("an answer", heard);
+    search().run().assert_holds();
+    assert!(matches!(search().drops(1).run().verdict, Verdict::Holds), "there are two questions");
+    assert!(matches!(search().drops(2).run().verdict, Verdict::Violated(_)));
+    assert!(matches!(search().partitions(1).run().verdict, Verdict::Holds), "no client is cut off");
 }
