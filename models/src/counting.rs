@@ -4,6 +4,7 @@
 
 pub mod abd;
 pub mod alternating_bit;
+pub mod command;
 pub mod die_hard;
 pub mod register;
 pub mod ring_election;

@@ -15,6 +15,7 @@ use netsplit::command::Models;
 pub fn all() -> Models {
     Models::default()
         .with(two_phase_commit::TwoPhaseCommit)
+        .with(counting::command::TwoPhase)
         .with(paxos::Paxos)
         .with(multi_paxos::MultiPaxos)
         .with(queue::Queue)

@@ -146,7 +146,11 @@ impl Process for TransactionManager {
 
 /// `resources` resource managers and their transaction manager.
 pub fn cluster(resources: usize, seed: u64) -> Simulation<Message> {
-    let mut sim = Simulation::new(seed);
+    cluster_in(Simulation::new(seed), resources)
+}
+
+/// The same in a simulation that is there.
+pub fn cluster_in(mut sim: Simulation<Message>, resources: usize) -> Simulation<Message> {
     let manager = NodeId::new(resources);
     let resources = sim.add_group("resource", resources, |_, _| ResourceManager::new(manager));
     let ids = resources.iter().map(|resource| resource.id()).collect();
@@ -158,4 +162,10 @@ pub fn cluster(resources: usize, seed: u64) -> Simulation<Message> {
 pub fn consistent(world: &World<Message>) -> bool {
     let any = |state| world.each::<ResourceManager>().any(|resource| resource.state == state);
     !(any(ResourceState::Committed) && any(ResourceState::Aborted))
+}
+
+/// Every resource manager has committed or aborted.
+pub fn all_decided(world: &World<Message>) -> bool {
+    let decided = [ResourceState::Committed, ResourceState::Aborted];
+    world.each::<ResourceManager>().all(|resource| decided.contains(&resource.state))
 }

@@ -79,15 +79,15 @@ impl Checked {
 }
 
 /// A simulation that is ready to run.
-struct Prepared<M: Value> {
-    sim: Simulation<M>,
-    properties: Vec<Property<'static, M>>,
+pub(super) struct Prepared<M: Value> {
+    pub(super) sim: Simulation<M>,
+    pub(super) properties: Vec<Property<'static, M>>,
     /// Whether it is to be checked that no read is stale.
-    fresh_reads: bool,
+    pub(super) fresh_reads: bool,
     faults: Faults<M>,
 }
 
-fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
+pub(super) fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
     let parameters: M::Parameters = scenario.parameters()?;
     let (properties, fresh_reads) = chosen(model, scenario)?;
     let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
