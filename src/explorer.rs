@@ -22,11 +22,13 @@ mod naive;
 mod path;
 mod search;
 mod successors;
+mod symmetry;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use history::{History, Operation};
+pub use symmetry::{Rename, Renaming};
 
 use crate::process::Value;
 use crate::property::Property;
@@ -90,6 +92,7 @@ pub struct Exploration<'a, M: Value> {
     properties: Vec<Property<'a, M>>,
     eventual: Vec<Property<'a, M>>,
     of_histories: Vec<HistoryProperty<'a>>,
+    symmetry: Option<symmetry::Symmetry<M>>,
     watch: Option<Watch<'a>>,
 }
 
@@ -117,6 +120,7 @@ pub fn explore<'a, M: Value>(scenario: impl FnOnce(u64) -> Simulation<M>) -> Exp
         properties: Vec::new(),
         eventual: Vec::new(),
         of_histories: Vec::new(),
+        symmetry: None,
         watch: None,
     }
 }
@@ -385,6 +389,39 @@ impl<'a, M: Value> Exploration<'a, M> {
     #[must_use]
     pub fn properties(mut self, properties: impl IntoIterator<Item = Property<'a, M>>) -> Self {
         self.properties.extend(properties);
+        self
+    }
+
+    /// Searches states once that differ only in which node of `role` is which. Follow it with
+    /// [`renaming`](Exploration::renaming) for each kind of process in the simulation.
+    ///
+    /// It is sound if handlers and properties treat these nodes alike: calling them otherwise, in a state and in an
+    /// event, calls them otherwise in what comes of it, and nothing else. It is for a search breadth first, and does
+    /// not go together with partitions, histories and storage. What must hold eventually is asked of all states.
+    #[must_use]
+    pub fn symmetric(mut self, role: &str) -> Self
+    where
+        M: Rename,
+    {
+        let role = role.to_string();
+        let of_message = symmetry::message_print::<M>;
+        self.symmetry = Some(symmetry::Symmetry { role, of_message, of_processes: Vec::new() });
+        self
+    }
+
+    /// Says that processes of kind `P` can be renamed.
+    ///
+    /// # Panics
+    /// If nothing is [`symmetric`](Exploration::symmetric).
+    #[must_use]
+    #[track_caller]
+    pub fn renaming<P>(mut self) -> Self
+    where
+        P: crate::process::Process<Message = M> + Rename,
+        P::Timer: Rename,
+    {
+        let symmetry = self.symmetry.as_mut().expect("renaming: say first which role is symmetric");
+        symmetry.of_processes.push(symmetry::process_print::<P>);
         self
     }
 

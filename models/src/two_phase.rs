@@ -6,6 +6,7 @@
 //! in timed simulation it goes off after a random span, in exhaustive search at any moment. For a protocol
 //! that survives crashes see [`two_phase_commit`](crate::two_phase_commit).
 
+use netsplit::explorer::{Rename, Renaming};
 use netsplit::prelude::*;
 use std::collections::BTreeSet;
 
@@ -168,4 +169,30 @@ pub fn consistent(world: &World<Message>) -> bool {
 pub fn all_decided(world: &World<Message>) -> bool {
     let decided = [ResourceState::Committed, ResourceState::Aborted];
     world.each::<ResourceManager>().all(|resource| decided.contains(&resource.state))
+}
+
+// Resource managers are equal: which of them is which means nothing. (The list of them all is a set.)
+
+impl Rename for Message {
+    fn rename(&self, _: &Renaming) -> Self {
+        self.clone()
+    }
+}
+
+impl Rename for Decision {
+    fn rename(&self, _: &Renaming) -> Self {
+        self.clone()
+    }
+}
+
+impl Rename for ResourceManager {
+    fn rename(&self, renaming: &Renaming) -> Self {
+        ResourceManager { manager: renaming.of(self.manager), ..self.clone() }
+    }
+}
+
+impl Rename for TransactionManager {
+    fn rename(&self, renaming: &Renaming) -> Self {
+        TransactionManager { prepared: self.prepared.rename(renaming), ..self.clone() }
+    }
 }

@@ -3,6 +3,7 @@
 use super::Rules;
 use super::catalogue::{Catalogue, Missing};
 use super::successors::{Action, HISTORY, Map, NOTHING, Stepper, Successor};
+use super::symmetry::Orbits;
 use super::table::{SHARDS, Shard, Table, shard_of};
 use crate::caught::caught;
 use crate::process::Value;
@@ -45,6 +46,8 @@ pub(super) type Origin = (u32, u32);
 /// What one thread finds in its share of a batch.
 pub(super) struct Chunk {
     pub(super) states: Level,
+    /// What stands for each in the table: its fingerprint, or that of its orbit.
+    pub(super) keys: Vec<u128>,
     pub(super) origins: Vec<Origin>,
     /// Whether something that properties can read differs from the state before.
     pub(super) changed: Vec<bool>,
@@ -80,6 +83,7 @@ impl Chunk {
     pub(super) fn new() -> Self {
         Chunk {
             states: Level::default(),
+            keys: Vec::new(),
             origins: Vec::new(),
             changed: Vec::new(),
             shares: vec![Vec::new(); SHARDS],
@@ -100,6 +104,7 @@ impl Chunk {
         level: &Level,
         place: u32,
         filter: &mut Filter<'_>,
+        orbits: &mut Option<Orbits<'_, M>>,
     ) -> bool {
         let (state, print) = level.get(place as usize);
         let mut steps = std::mem::take(&mut self.scratch);
@@ -119,35 +124,31 @@ impl Chunk {
             }
         }
         for (ordinal, step) in steps.iter().enumerate() {
+            let key = match orbits {
+                None => step.print,
+                Some(orbits) => {
+                    let mut next = Vec::new();
+                    stepper.write(state, step, &mut next);
+                    orbits.least(stepper, &next)
+                }
+            };
             let is_new = match filter {
-                Filter::Alone(table) => table.insert(step.print),
-                Filter::Shared(table) => !table.contains(step.print) && self.seen.insert(step.print),
+                Filter::Alone(table) => table.insert(key),
+                Filter::Shared(table) => !table.contains(key) && self.seen.insert(key),
             };
             if is_new {
-                self.write(
-                    stepper,
-                    state,
-                    step,
-                    (place, ordinal as u32),
-                    matches!(filter, Filter::Shared(_)),
-                );
+                if matches!(filter, Filter::Shared(_)) {
+                    self.shares[shard_of(key)].push(self.states.len() as u32);
+                }
+                self.keys.push(key);
+                self.write(stepper, state, step, (place, ordinal as u32));
             }
         }
         self.scratch = steps;
         true
     }
 
-    fn write<M: Value>(
-        &mut self,
-        stepper: &Stepper<'_, M>,
-        state: &[u32],
-        step: &Successor,
-        origin: Origin,
-        is_shared: bool,
-    ) {
-        if is_shared {
-            self.shares[shard_of(step.print)].push(self.states.len() as u32);
-        }
+    fn write<M: Value>(&mut self, stepper: &Stepper<'_, M>, state: &[u32], step: &Successor, origin: Origin) {
         stepper.write(state, step, &mut self.states.words);
         self.states.ends.push(self.states.words.len());
         self.states.prints.push(step.print);
@@ -240,11 +241,12 @@ pub(super) fn expand_all<M: Value>(
     level: &Level,
     places: &[u32],
     mut filter: Filter<'_>,
+    orbits: &mut Option<Orbits<'_, M>>,
 ) -> Chunk {
     let mut chunk = Chunk::new();
     let stepper = Stepper { catalogue, rules, map };
     for place in places {
-        chunk.expand(&stepper, level, *place, &mut filter);
+        chunk.expand(&stepper, level, *place, &mut filter, orbits);
     }
     chunk
 }

@@ -8,6 +8,7 @@ use super::catalogue::Catalogue;
 use super::level::{Broken, Chunk, Filter, Judge, Level, Origin, Panic, expand_all};
 use super::path::{Path, Printed, initial};
 use super::successors::{Action, Map, Stepper, Successor};
+use super::symmetry::Orbits;
 use super::table::{SHARDS, Table};
 use super::{Bound, Exploration, Explored, Order, Progress, Rules, Verdict};
 use crate::process::Value;
@@ -29,6 +30,8 @@ pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) generated: usize,
     pub(super) reached: Vec<bool>,
     pub(super) judges: Vec<Judge<M>>,
+    /// One for each thread.
+    orbits: Vec<Option<Orbits<'s, M>>>,
     pub(super) bytes: usize,
 }
 
@@ -54,6 +57,9 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             generated: 0,
             reached: vec![false; options.properties.len()],
             judges: (0..options.threads.max(1)).map(|_| Judge::new(world)).collect(),
+            orbits: (0..options.threads.max(1))
+                .map(|_| options.symmetry.as_ref().map(|symmetry| Orbits::new(symmetry, world)))
+                .collect(),
             bytes: 0,
         }
     }
@@ -74,11 +80,13 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     }
 
     fn breadth_first(mut self, states: &[Printed]) -> Explored {
+        self.check_symmetry(states);
         let mut level = Level::default();
         let mut broken = None;
         for (number, (state, print)) in states.iter().enumerate() {
             self.generated += 1;
-            if broken.is_some() || !self.table.insert(*print) {
+            let key = self.key(state, *print);
+            if broken.is_some() || !self.table.insert(key) {
                 continue;
             }
             level.push(state, *print);
@@ -122,6 +130,21 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             level = next;
         }
         self.concluded(depth, states)
+    }
+
+    /// What stands for a state in the table.
+    fn key(&mut self, state: &[u32], print: u128) -> u128 {
+        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+        self.orbits[0].as_mut().map_or(print, |orbits| orbits.least(&stepper, state))
+    }
+
+    #[track_caller]
+    fn check_symmetry(&mut self, states: &[Printed]) {
+        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+        let Some(orbits) = &mut self.orbits[0] else { return };
+        let Rules { partitions, keeps_history, .. } = self.rules;
+        assert!(partitions == 0 && !keeps_history, "symmetric: not together with partitions and histories");
+        assert!(orbits.begin_alike(&stepper, states), "symmetric: the nodes do not begin alike");
     }
 
     /// The result of a search that has seen everything: what must happen eventually is asked now.
@@ -242,7 +265,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             loop {
                 let (rules, map) = (&self.rules, &self.map);
                 let stepper = Stepper { catalogue: &self.catalogue, rules, map };
-                if chunk.expand(&stepper, level, *place, &mut filter) {
+                if chunk.expand(&stepper, level, *place, &mut filter, &mut self.orbits[0]) {
                     break;
                 }
                 let missing = std::mem::take(&mut chunk.missing);
@@ -261,12 +284,16 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             let surroundings = (&self.rules, &self.map);
             if threads == 1 {
                 let filter = Filter::Alone(&mut self.table);
-                chunks.push(expand_all(&self.catalogue, surroundings, level, &places, filter));
+                let orbits = &mut self.orbits[0];
+                chunks.push(expand_all(&self.catalogue, surroundings, level, &places, filter, orbits));
             } else {
                 let (catalogue, table) = (&self.catalogue, &self.table);
                 let shares = places.chunks(places.len().div_ceil(threads).max(64));
-                let expand = |share| expand_all(catalogue, surroundings, level, share, Filter::Shared(table));
-                chunks.extend(in_parallel(shares.map(|share| move || expand(share)).collect()));
+                let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
+                    let filter = Filter::Shared(table);
+                    move || expand_all(catalogue, surroundings, level, share, filter, orbits)
+                });
+                chunks.extend(in_parallel(jobs.collect()));
             }
             places.clear();
             for chunk in &mut chunks[first..] {
@@ -363,7 +390,7 @@ fn settle(table: &mut Table, chunks: &mut [Chunk], threads: usize) {
                 let shard_number = number * SHARDS.div_ceil(threads) + at;
                 for (which, chunk) in all.iter().enumerate() {
                     for &state in &chunk.shares[shard_number] {
-                        if shard.insert(chunk.states.get(state as usize).1) {
+                        if shard.insert(chunk.keys[state as usize]) {
                             won.push((which as u32, state));
                         }
                     }

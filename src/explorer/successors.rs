@@ -113,7 +113,7 @@ fn header_print(place: usize, value: u32) -> u128 {
 }
 
 /// What the message at `place` of its link's queue adds to it.
-fn queued_print(print: u128, place: usize) -> u128 {
+pub(super) fn queued_print(print: u128, place: usize) -> u128 {
     print.wrapping_mul((place as u128) << 1 | 1)
 }
 
