@@ -20,6 +20,7 @@ mod liveness;
 #[cfg(test)]
 mod naive;
 mod path;
+mod reduction;
 mod search;
 mod successors;
 mod symmetry;
@@ -93,6 +94,9 @@ pub struct Exploration<'a, M: Value> {
     eventual: Vec<Property<'a, M>>,
     of_histories: Vec<HistoryProperty<'a>>,
     symmetry: Option<symmetry::Symmetry<M>>,
+    reduces: bool,
+    /// The properties that a reduction keeps, by name.
+    kept: Vec<String>,
     watch: Option<Watch<'a>>,
 }
 
@@ -121,6 +125,8 @@ pub fn explore<'a, M: Value>(scenario: impl FnOnce(u64) -> Simulation<M>) -> Exp
         eventual: Vec::new(),
         of_histories: Vec::new(),
         symmetry: None,
+        reduces: false,
+        kept: Vec::new(),
         watch: None,
     }
 }
@@ -349,6 +355,36 @@ impl<'a, M: Value> Exploration<'a, M> {
         self.properties([Property::always(name, holds)])
     }
 
+    /// Holds of every process of kind `P` by itself, in every state. It reads one node, so a search can be
+    /// [`reduced`](Exploration::reduced).
+    #[must_use]
+    pub fn always_of_each<P>(mut self, name: &str, holds: impl Fn(&P) -> bool + Send + Sync + 'a) -> Self
+    where
+        P: crate::process::Process<Message = M>,
+    {
+        self.kept.push(name.to_string());
+        self.always(name, move |world| world.each::<P>().all(&holds))
+    }
+
+    /// Holds in every state, and a violation stays, whatever happens then; so a search can be
+    /// [`reduced`](Exploration::reduced). (That it stays is for you to know.)
+    #[must_use]
+    pub fn always_stable(mut self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
+        self.kept.push(name.to_string());
+        self.always(name, holds)
+    }
+
+    /// Leaves out orders of steps that make no difference to what is asked, where nodes can go on without each other.
+    /// The verdict is that of all states; the path to a violation need not be a shortest one.
+    ///
+    /// It is for a search breadth first, and for [`always_of_each`](Exploration::always_of_each) and
+    /// [`always_stable`](Exploration::always_stable). With budgets, but `timers(0)`, and with histories there is none.
+    #[must_use]
+    pub fn reduced(mut self) -> Self {
+        self.reduces = true;
+        self
+    }
+
     /// Holds of what clients have invoked and were answered, in every state. This makes the history part of the state.
     #[must_use]
     pub fn always_of_history(
@@ -431,6 +467,15 @@ impl<'a, M: Value> Exploration<'a, M> {
     /// If the scenario has scheduled faults or run already: budgets say what may go wrong here.
     #[track_caller]
     pub fn run(self) -> Explored {
+        if self.reduces {
+            let asked = self.properties.iter().chain(&self.eventual).map(|property| &property.name);
+            for name in asked {
+                assert!(
+                    self.kept.contains(name),
+                    "reduced: `{name}` is asked of whole states; use always_of_each or always_stable"
+                );
+            }
+        }
         Search::new(&self).run()
     }
 

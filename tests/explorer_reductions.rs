@@ -63,3 +63,94 @@ fn what_is_violated_is_violated_under_symmetry_after_as_many_steps() {
 fn a_process_that_cannot_be_renamed_is_refused() {
     let _ = two_phase(2).symmetric("resource").renaming::<ResourceManager>().run();
 }
+
+// ---- Partial orders ----
+
+/// Passes what it gets on to the next, a little changed; the last keeps a sum.
+#[derive(Clone, Debug, Hash)]
+struct Stage {
+    next: Option<NodeId>,
+    begins: u32,
+    sum: u32,
+}
+
+impl Process for Stage {
+    type Message = u32;
+    type Timer = u32;
+
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        (0..self.begins).for_each(|number| ctx.set_timer(number, seconds(1)));
+    }
+
+    fn on_message(&mut self, _: NodeId, number: u32, ctx: &mut Context<Self>) {
+        self.sum = self.sum * 3 % 7 + number;
+        if let Some(next) = self.next {
+            ctx.send(next, number + self.sum % 2);
+        }
+    }
+
+    fn on_timer(&mut self, number: u32, ctx: &mut Context<Self>) {
+        ctx.send(ctx.id(), number);
+    }
+}
+
+/// A node for each of `nexts`: whom it passes on to, if to anybody, and how many messages it begins with.
+fn pipes(nexts: Vec<(Option<usize>, u32)>) -> Exploration<'static, u32> {
+    netsplit::explore(move |seed| {
+        let mut sim = Simulation::new(seed);
+        for (next, begins) in nexts {
+            sim.add("stage", Stage { next: next.map(NodeId::new), begins, sum: 0 });
+        }
+        sim
+    })
+    .max_states(300_000)
+}
+
+fn drawn(seed: u64) -> Vec<(Option<usize>, u32)> {
+    let draw =
+        |place: u64, below: u64| (netsplit::fingerprint::fingerprint(&(seed, place)) as u64 % below) as usize;
+    let count = 2 + draw(0, 3);
+    let next = |at: usize| {
+        // Without a way round: each passes on to a later one, or to nobody.
+        let next = at + 1 + draw(1 + at as u64, 3);
+        (next < count).then_some(next)
+    };
+    (0..count).map(|at| (next(at), draw(20 + at as u64, 3) as u32)).collect()
+}
+
+#[test]
+fn what_one_node_comes_to_is_found_by_the_reduced_search_for_each_of_many_networks() {
+    let (mut all, mut left, mut violated) = (0, 0, 0);
+    for seed in 0..60 {
+        for sum in [3, 5, 8] {
+            let search = || pipes(drawn(seed)).always_of_each("small", move |stage: &Stage| stage.sum < sum);
+            let (whole, reduced) = (search().run(), search().reduced().threads(1).run());
+            let is = |explored: &Explored| matches!(explored.verdict, Verdict::Violated(_));
+            assert_eq!(is(&whole), is(&reduced), "seed {seed}, sum {sum}: {:?}", drawn(seed));
+            assert_eq!(search().reduced().threads(3).run(), reduced, "seed {seed}");
+            violated += usize::from(is(&whole));
+            if !is(&whole) {
+                (all, left) = (all + whole.distinct, left + reduced.distinct);
+            }
+        }
+    }
+    assert!((20..160).contains(&violated), "{violated} of 180 are violated");
+    assert!(left * 2 < all, "{left} of {all} states are left");
+}
+
+/// What can be left out, in states: pairs that have nothing to do with each other are searched one after the other.
+#[test]
+fn the_ratio_of_a_reduction_is_pinned() {
+    let small =
+        |search: Exploration<'static, u32>| search.always_of_each("small", |stage: &Stage| stage.sum < 99);
+    let pairs = || small(pipes([(None, 2)].repeat(4)));
+    let (whole, reduced) = (pairs().run(), pairs().reduced().run());
+    assert_eq!((&whole.verdict, &reduced.verdict), (&Verdict::Holds, &Verdict::Holds));
+    assert_eq!((whole.distinct, reduced.distinct), (10_000, 136));
+}
+
+#[test]
+#[should_panic(expected = "reduced: `consistent` is asked of whole states")]
+fn a_property_that_a_reduction_may_lose_is_refused() {
+    let _ = two_phase(2).reduced().run();
+}

@@ -7,6 +7,7 @@
 use super::Rules;
 use super::choices::Choices;
 use super::history::{History, Said};
+use super::reduction::Talk;
 use super::table::Pairs;
 use crate::caught::caught;
 use crate::fingerprint::fingerprint;
@@ -100,10 +101,13 @@ pub(super) struct Catalogue<M: 'static> {
     histories: Vec<Told>,
     history_ids: BTreeMap<u128, u32>,
     tellings: Pairs,
+    /// Who has sent to whom.
+    pub(super) talk: Talk,
 }
 
 impl<M: Value> Catalogue<M> {
     pub(super) fn new(world: World<M>, rules: Rules) -> Self {
+        let talk = Talk::new(world.count());
         let nothing = Told { history: History::default(), print: 0, broken: None };
         Catalogue {
             world,
@@ -118,6 +122,7 @@ impl<M: Value> Catalogue<M> {
             histories: vec![nothing],
             history_ids: BTreeMap::from([(0, 0)]),
             tellings: Pairs::default(),
+            talk,
         }
     }
 
@@ -195,6 +200,7 @@ impl<M: Value> Catalogue<M> {
     }
 
     pub(super) fn envelope(&mut self, from: usize, to: usize, message: M) -> u32 {
+        self.talk.0[from] |= 1u64.checked_shl(to as u32).unwrap_or(0);
         let print = fingerprint(&(from, to, fingerprint(&message)));
         if let Some(known) = self.envelope_ids.get(&print) {
             return *known;

@@ -2,6 +2,7 @@
 
 use super::Rules;
 use super::catalogue::{Catalogue, Missing};
+use super::reduction::{Talk, node_of};
 use super::successors::{Action, HISTORY, Map, NOTHING, Stepper, Successor};
 use super::symmetry::Orbits;
 use super::table::{SHARDS, Shard, Table, shard_of};
@@ -105,6 +106,7 @@ impl Chunk {
         place: u32,
         filter: &mut Filter<'_>,
         orbits: &mut Option<Orbits<'_, M>>,
+        talk: Option<&Talk>,
     ) -> bool {
         let (state, print) = level.get(place as usize);
         let mut steps = std::mem::take(&mut self.scratch);
@@ -116,21 +118,19 @@ impl Chunk {
             self.scratch = steps;
             return false;
         }
-        self.generated += steps.len();
+        let kept = self.reduced(stepper, talk, &steps, state, filter, orbits);
+        let is_kept = |step: &Successor| kept & node_of(stepper.catalogue, step.action) != 0;
+        self.generated += steps.iter().filter(|step| is_kept(step)).count();
         if let Err((action, message)) = result {
             let origin = (place, steps.len() as u32);
             if self.panic.as_ref().is_none_or(|first| origin < first.origin) {
                 self.panic = Some(Panic { origin, action, message });
             }
         }
-        for (ordinal, step) in steps.iter().enumerate() {
+        for (ordinal, step) in steps.iter().enumerate().filter(|(_, step)| is_kept(step)) {
             let key = match orbits {
                 None => step.print,
-                Some(orbits) => {
-                    let mut next = Vec::new();
-                    stepper.write(state, step, &mut next);
-                    orbits.least(stepper, &next)
-                }
+                Some(orbits) => orbits.of(stepper, state, step),
             };
             let is_new = match filter {
                 Filter::Alone(table) => table.insert(key),
@@ -146,6 +146,30 @@ impl Chunk {
         }
         self.scratch = steps;
         true
+    }
+
+    /// The nodes whose steps are taken.
+    fn reduced<M: Value>(
+        &self,
+        stepper: &Stepper<'_, M>,
+        talk: Option<&Talk>,
+        steps: &[Successor],
+        state: &[u32],
+        filter: &Filter<'_>,
+        orbits: &mut Option<Orbits<'_, M>>,
+    ) -> u64 {
+        // What is known is asked of the table as it was before this batch: else it would matter who asks first.
+        let (Some(talk), Filter::Shared(table)) = (talk, filter) else { return u64::MAX };
+        let mut is_new = |step: &Successor| {
+            let key = orbits.as_mut().map_or(step.print, |orbits| orbits.of(stepper, state, step));
+            !table.contains(key)
+        };
+        let choices = talk.choices(stepper.catalogue, steps);
+        let leads_on = |set: &u64| {
+            let mut own = steps.iter().filter(|step| node_of(stepper.catalogue, step.action) & set != 0);
+            own.any(&mut is_new)
+        };
+        choices.into_iter().find(leads_on).unwrap_or(u64::MAX)
     }
 
     fn write<M: Value>(&mut self, stepper: &Stepper<'_, M>, state: &[u32], step: &Successor, origin: Origin) {
@@ -242,11 +266,12 @@ pub(super) fn expand_all<M: Value>(
     places: &[u32],
     mut filter: Filter<'_>,
     orbits: &mut Option<Orbits<'_, M>>,
+    talk: Option<&Talk>,
 ) -> Chunk {
     let mut chunk = Chunk::new();
     let stepper = Stepper { catalogue, rules, map };
     for place in places {
-        chunk.expand(&stepper, level, *place, &mut filter, orbits);
+        chunk.expand(&stepper, level, *place, &mut filter, orbits, talk);
     }
     chunk
 }

@@ -7,6 +7,7 @@
 use super::catalogue::Catalogue;
 use super::level::{Broken, Chunk, Filter, Judge, Level, Origin, Panic, expand_all};
 use super::path::{Path, Printed, initial};
+use super::reduction::{self, Talk};
 use super::successors::{Action, Map, Stepper, Successor};
 use super::symmetry::Orbits;
 use super::table::{SHARDS, Table};
@@ -33,6 +34,8 @@ pub(super) struct Search<'s, 'a, M: Value> {
     /// One for each thread.
     orbits: Vec<Option<Orbits<'s, M>>>,
     pub(super) bytes: usize,
+    /// Who sends to whom, if that is used to leave steps out.
+    talk: Option<Talk>,
 }
 
 /// What ends a search before its time.
@@ -40,6 +43,8 @@ enum End {
     Broken(Broken),
     Panic(Panic),
     Bound(Bound),
+    /// Somebody sends where nobody was known to: what was left out may matter.
+    Again,
 }
 
 impl<'s, 'a, M: Value> Search<'s, 'a, M> {
@@ -61,6 +66,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                 .map(|_| options.symmetry.as_ref().map(|symmetry| Orbits::new(symmetry, world)))
                 .collect(),
             bytes: 0,
+            talk: None,
         }
     }
 
@@ -81,6 +87,8 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
 
     fn breadth_first(mut self, states: &[Printed]) -> Explored {
         self.check_symmetry(states);
+        let reduces = self.options.reduces && reduction::applies(&self.rules, self.map.nodes);
+        self.talk = reduces.then(|| self.catalogue.talk.clone());
         let mut level = Level::default();
         let mut broken = None;
         for (number, (state, print)) in states.iter().enumerate() {
@@ -122,6 +130,12 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                         let path = self.path(states, self.parents.len() as u32 - 1, None, property);
                         self.parents.pop();
                         return self.explored(depth + 1, Verdict::Violated(path), None);
+                    }
+                    Some(End::Again) => {
+                        (self.table, self.generated) = (Table::new(), 0);
+                        self.parents.clear();
+                        self.reached.fill(false);
+                        return self.breadth_first(states);
                     }
                     None => {}
                 }
@@ -195,10 +209,13 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         depth: usize,
     ) -> Option<End> {
         let places: Vec<u32> = range.map(|place| place as u32).collect();
-        let mut chunks = match level.len() < SMALL {
+        let mut chunks = match level.len() < SMALL && self.talk.is_none() {
             true => vec![self.expand_in_order(level, &places)],
             false => self.expand_in_parallel(level, places),
         };
+        if self.talk.as_ref().is_some_and(|talk| *talk != self.catalogue.talk) {
+            return Some(End::Again);
+        }
         self.generated += chunks.iter().map(|chunk| chunk.generated).sum::<usize>();
         if depth == self.options.max_depth {
             let deeper = chunks.iter().any(|chunk| chunk.states.len() > 0);
@@ -265,7 +282,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             loop {
                 let (rules, map) = (&self.rules, &self.map);
                 let stepper = Stepper { catalogue: &self.catalogue, rules, map };
-                if chunk.expand(&stepper, level, *place, &mut filter, &mut self.orbits[0]) {
+                if chunk.expand(&stepper, level, *place, &mut filter, &mut self.orbits[0], None) {
                     break;
                 }
                 let missing = std::mem::take(&mut chunk.missing);
@@ -282,16 +299,17 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         while !places.is_empty() {
             let first = chunks.len();
             let surroundings = (&self.rules, &self.map);
-            if threads == 1 {
+            let talk = self.talk.as_ref();
+            if threads == 1 && talk.is_none() {
                 let filter = Filter::Alone(&mut self.table);
                 let orbits = &mut self.orbits[0];
-                chunks.push(expand_all(&self.catalogue, surroundings, level, &places, filter, orbits));
+                chunks.push(expand_all(&self.catalogue, surroundings, level, &places, filter, orbits, None));
             } else {
                 let (catalogue, table) = (&self.catalogue, &self.table);
                 let shares = places.chunks(places.len().div_ceil(threads).max(64));
                 let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
                     let filter = Filter::Shared(table);
-                    move || expand_all(catalogue, surroundings, level, share, filter, orbits)
+                    move || expand_all(catalogue, surroundings, level, share, filter, orbits, talk)
                 });
                 chunks.extend(in_parallel(jobs.collect()));
             }
@@ -303,7 +321,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                 }
             }
         }
-        if threads > 1 {
+        if threads > 1 || self.talk.is_some() {
             settle(&mut self.table, &mut chunks, threads);
         }
         chunks

@@ -9,7 +9,7 @@
 
 use super::Messages;
 use super::path::Printed;
-use super::successors::{HEADER, HISTORY, Stepper, queued_print};
+use super::successors::{HEADER, HISTORY, Stepper, Successor, queued_print};
 use super::table::Pairs;
 use crate::fingerprint::fingerprint;
 use crate::node::NodeId;
@@ -204,6 +204,13 @@ impl<'s, M: Value> Orbits<'s, M> {
             });
         }
         sum
+    }
+
+    /// The fingerprint of the orbit that a step leads to.
+    pub(super) fn of(&mut self, stepper: &Stepper<'_, M>, state: &[u32], step: &Successor) -> u128 {
+        let mut next = Vec::new();
+        stepper.write(state, step, &mut next);
+        self.least(stepper, &next)
     }
 
     /// The fingerprint of the orbit.
