@@ -65,6 +65,9 @@ pub enum Order {
     IterativeDeepening,
 }
 
+/// The most nodes, clients not counted, that partitions are searched of.
+pub const MOST_SPLIT: usize = 16;
+
 /// What a search takes into account, without what depends on the type of messages.
 #[derive(Clone, Copy, Debug)]
 struct Rules {

@@ -11,7 +11,7 @@ mod roster;
 use crate::clock::Clock;
 use crate::links::Links;
 use crate::node::{Handle, NodeId, NodeKey};
-use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Other, Process, Value};
+use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Process, Value};
 use crate::storage::Storage;
 use crate::time::Time;
 use cell::{Cell, Owned};
@@ -488,27 +488,5 @@ impl<P: Process> Index<Handle<P>> for World<P::Message> {
             panic!("{handle:?} ({}) is crashed: it has no process until it restarts", self.name(handle))
         };
         process
-    }
-}
-
-impl<M> Node<M> {
-    /// Lets the effects from `first` on take place in order, up to a sync that has something to wait
-    /// for; the rest is held.
-    fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize, ignores_syncs: bool) {
-        for at in first..effects.len() {
-            match &mut effects[at] {
-                Effect::Other(other) => {
-                    if let Other::Write(write) = &**other {
-                        Arc::make_mut(&mut self.storage).issue(write.clone());
-                    }
-                }
-                Effect::Sync { writes } if !ignores_syncs && self.storage.unsynced() > 0 => {
-                    *writes = self.storage.unsynced();
-                    self.held = Some(Arc::new(effects.split_off(at + 1)));
-                    return;
-                }
-                _ => {}
-            }
-        }
     }
 }

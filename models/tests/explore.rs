@@ -83,6 +83,7 @@ fn bad_input_is_an_error_that_names_it() {
         (&[TWO_PHASE, "--network", "carrier-pigeon"], "carrier-pigeon"),
         (&[TWO_PHASE, "--set", "resources=0"], "resources is 0: expected 1 to 64"),
         (&[TWO_PHASE, "--drops", "-1"], "-1"),
+        (&[TWO_PHASE, "--set", "resources=20", "--partitions", "1"], "at most 16 can be split"),
     ] {
         let output = explore(arguments);
         let said = text(&output.stderr);

@@ -6,7 +6,7 @@ use super::overrides::Setting;
 use super::scenario::Scenario;
 use super::workers::Interrupt;
 use super::{Ended, say};
-use crate::explorer::{Bound, Explored, Messages, Progress, Verdict, explore};
+use crate::explorer::{Bound, Explored, MOST_SPLIT, Messages, Progress, Verdict, explore};
 use crate::model::Model;
 use crate::property::{Property, When};
 use anyhow::{Result, bail};
@@ -54,6 +54,11 @@ pub(super) struct Options {
     /// every state
     #[arg(long)]
     eventually: bool,
+    /// Searches every state, also where what is checked would allow to leave some out. (Nothing that a model registers
+    /// is marked to allow it yet.)
+    #[arg(long)]
+    #[allow(dead_code, reason = "so that the flag is known")]
+    no_reduction: bool,
     /// On how many threads; all cores unless given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     threads: Option<u32>,
@@ -112,6 +117,14 @@ impl Search<'_> {
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Searched> {
         let prepared = prepare(model, scenario, 0)?;
         let (options, mut left_out) = (self.options, Vec::new());
+        let world = prepared.sim.world();
+        let servers = world.ids().filter(|node| !world.is_client(*node)).count();
+        if options.partitions > 0 && servers > MOST_SPLIT {
+            bail!(
+                "--partitions: {} has {servers} nodes, and at most {MOST_SPLIT} can be split",
+                scenario.file
+            );
+        }
         if prepared.fresh_reads {
             left_out.push("that no read is stale".to_string());
         }

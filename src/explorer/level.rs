@@ -269,6 +269,9 @@ pub(super) fn expand_all<M: Value>(
     talk: Option<&Talk>,
 ) -> Chunk {
     let mut chunk = Chunk::new();
+    if matches!(filter, Filter::Shared(_)) {
+        chunk.seen = Shard::with_room_for(2 * places.len());
+    }
     let stepper = Stepper { catalogue, rules, map };
     for place in places {
         chunk.expand(&stepper, level, *place, &mut filter, orbits, talk);

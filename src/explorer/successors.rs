@@ -5,7 +5,7 @@
 //! the sum of those of its pieces, so that a step adds and subtracts what it changes.
 
 use super::catalogue::{Catalogue, Missing, Own, Transition};
-use super::{Messages, Rules};
+use super::{MOST_SPLIT, Messages, Rules};
 use crate::fingerprint::fingerprint;
 use crate::links::Links;
 use crate::node::NodeId;
@@ -75,7 +75,11 @@ impl Map {
         let servers: Vec<NodeId> = world.ids().filter(|&node| !world.is_client(node)).collect();
         let mut splits = Vec::new();
         if rules.partitions > 0 && servers.len() > 1 {
-            assert!(servers.len() <= 16, "explore: partitions of more than 16 nodes");
+            let count = servers.len();
+            assert!(
+                count <= MOST_SPLIT,
+                "explore: partitions of {count} nodes, at most {MOST_SPLIT} can be split"
+            );
             // The first server's side has every subset of the others but all of them.
             for others in 0..(1u32 << (servers.len() - 1)) - 1 {
                 let with_first = |at: usize| at == 0 || others & 1 << (at - 1) != 0;

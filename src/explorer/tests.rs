@@ -96,8 +96,8 @@ const ORDERS: [Messages; 3] = [Messages::Multiset, Messages::Set, Messages::Orde
 fn every_budget_counts_what_the_naive_search_counts() {
     for messages in ORDERS {
         for (name, budget) in BUDGETS {
-            for idle in [true, false] {
-                let make = || budget(explore(stage)).messages(messages).idle_deliveries(idle).threads(1);
+            for idle in if name == "crashes" { &[true, false][..] } else { &[true] } {
+                let make = || budget(explore(stage)).messages(messages).idle_deliveries(*idle).threads(1);
                 let explored = make().run();
                 let found = (explored.distinct, explored.generated, explored.depth);
                 assert_eq!(found, count(&make()), "{messages:?}, {name}, idle {idle}");

@@ -1,10 +1,12 @@
-//! One node apart from its world, for a driver that keeps many states and stores each node's once.
+//! One node: how its effects take place, and the node apart from its world, for a driver that keeps many states and
+//! stores each node's once.
 
 use super::{Node, World};
 use crate::fingerprint::Fingerprinter;
 use crate::node::NodeId;
-use crate::process::Value;
+use crate::process::{Effect, Other, Value};
 use std::hash::Hash;
+use std::sync::Arc;
 
 /// A node's process, timers, storage, and what waits for its sync.
 #[derive(Debug)]
@@ -39,5 +41,27 @@ impl<M: Value> World<M> {
     pub(crate) fn fingerprint(&self) -> u128 {
         let parts: Vec<u128> = self.ids().map(|node| self.part_fingerprint(node)).collect();
         crate::fingerprint::fingerprint(&(parts, &self.partitions))
+    }
+}
+
+impl<M> Node<M> {
+    /// Lets the effects from `first` on take place in order, up to a sync that has something to wait
+    /// for; the rest is held.
+    pub(super) fn take_place(&mut self, effects: &mut Vec<Effect<M>>, first: usize, ignores_syncs: bool) {
+        for at in first..effects.len() {
+            match &mut effects[at] {
+                Effect::Other(other) => {
+                    if let Other::Write(write) = &**other {
+                        Arc::make_mut(&mut self.storage).issue(write.clone());
+                    }
+                }
+                Effect::Sync { writes } if !ignores_syncs && self.storage.unsynced() > 0 => {
+                    *writes = self.storage.unsynced();
+                    self.held = Some(Arc::new(effects.split_off(at + 1)));
+                    return;
+                }
+                _ => {}
+            }
+        }
     }
 }
