@@ -1,11 +1,12 @@
 //! The command line, as a library function, so that a user's own crate gets it for its own models:
 //! `fn main() -> std::process::ExitCode { netsplit::command::main(models()) }`.
 //!
-//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 3 if a history cannot be judged within its
-//! budget, 130 after Ctrl-C in a sweep.
+//! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 3 if a search reached a bound before its
+//! end or a history cannot be judged within its budget, 130 after Ctrl-C in a sweep or a search.
 
 mod check;
 mod execution;
+mod explore;
 mod failure;
 mod faults;
 mod figures;
@@ -48,6 +49,8 @@ enum Command {
     Run(run::Options),
     /// Runs a scenario under many seeds
     Sweep(sweep::Options),
+    /// Searches every run of a scenario within bounds, without time
+    Explore(explore::Options),
     /// Runs a saved failure again, and says whether it is the same
     Replay(failure::Options),
     /// Says whether a recorded history is consistent, and if not, why
@@ -58,8 +61,8 @@ enum Command {
 enum Ended {
     Holds,
     Violated,
-    /// It would take longer.
-    Unknown,
+    /// A bound was reached before there was a verdict.
+    Bounded,
     /// By Ctrl-C, with what was finished.
     Interrupted,
 }
@@ -77,13 +80,14 @@ pub fn main(models: Models) -> ExitCode {
         Command::List { scenarios } => list::list(&models, scenarios.as_deref()).map(|()| Ended::Holds),
         Command::Run(options) => run::run(&models, &options),
         Command::Sweep(options) => sweep::sweep(&models, &options),
+        Command::Explore(options) => explore::run(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
         Command::Check(options) => check::check(&options),
     };
     match ended {
         Ok(Ended::Holds) => ExitCode::SUCCESS,
         Ok(Ended::Violated) => ExitCode::from(1),
-        Ok(Ended::Unknown) => ExitCode::from(3),
+        Ok(Ended::Bounded) => ExitCode::from(3),
         Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,20 +1,41 @@
-//! The untimed driver: every order of events, within budgets, breadth first.
+//! The untimed driver: every order of events, within budgets.
 //!
-//! Messages in flight are a set or a multiset from which the search chooses; timers that are set may fire
-//! at any moment; a node may crash, also before its sync is complete, with any prefix of its unsynced writes
-//! and the next one torn. It does not duplicate (but see [`Messages::Set`]), pause or partition. A state is
-//! known by the fingerprint of its world, its messages in flight and the budgets used up; what clients
-//! invoked is not part of it. There is no time. It drives the same [`World`] as the simulation does.
+//! Messages in flight are a multiset, a set, or a queue for each link, from which the search chooses; timers that are
+//! set may fire at any moment; messages may be lost and doubled, a partition may come and heal, and a node may crash,
+//! also before its sync is complete, with any prefix of its unsynced writes and the next one torn. It does not pause,
+//! and clients are not touched: they neither crash nor stand on a side of a partition. A state is known by the 128-bit
+//! fingerprint of its nodes, its messages in flight, the partition in force and the budgets used up, and, if asked
+//! for, of what clients invoked and were answered. There is no time. It drives the same [`World`] as the simulation.
+//!
+//! A handler reads its own node and the event, and nothing else. So each state of a node, each message and each
+//! step of a node is found once and kept (`catalogue.rs`), a state of the search is a few numbers (`successors.rs`),
+//! and of the states that were left behind there is a fingerprint, and how they were found (`search.rs`).
 
+mod catalogue;
+mod choices;
+mod depth;
+mod history;
+mod level;
+mod liveness;
+#[cfg(test)]
+mod naive;
+mod path;
+mod reduction;
 mod search;
-mod state;
+mod successors;
+mod symmetry;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use history::{History, Operation};
+pub use symmetry::{Rename, Renaming};
 
 use crate::process::Value;
 use crate::property::Property;
 use crate::simulation::Simulation;
 use crate::world::World;
 use search::Search;
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// What becomes of a message that is delivered.
@@ -27,17 +48,59 @@ pub enum Messages {
     /// counts or keeps what it receives, as a [`Mailbox`](crate::simulation::Mailbox) does, then has no end
     /// of states.
     Set,
+    /// It is gone; messages of one link come in the order in which they were sent.
+    Ordered,
 }
+
+/// In which order states are searched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// All of a depth before those of the next, on all cores. The path to a violation is a shortest one.
+    #[default]
+    BreadthFirst,
+    /// On from the latest state, on one core. It remembers few states in full, and is soon deep; the depth that it
+    /// reports is that of its longest path.
+    DepthFirst,
+    /// Depth first, to depth 1, then to depth 2, and so on: few states in full and a shortest path, for more time.
+    IterativeDeepening,
+}
+
+/// The most nodes, clients not counted, that partitions are searched of.
+pub const MOST_SPLIT: usize = 16;
+
+/// What a search takes into account, without what depends on the type of messages.
+#[derive(Clone, Copy, Debug)]
+struct Rules {
+    messages: Messages,
+    idle: bool,
+    drops: u32,
+    duplicates: u32,
+    crashes: u32,
+    timers: Option<u32>,
+    partitions: u32,
+    keeps_history: bool,
+}
+
+type HistoryProperty<'a> = (String, Box<dyn Fn(&History) -> bool + Send + Sync + 'a>);
+type Watch<'a> = Box<dyn Fn(&Progress) -> bool + 'a>;
 
 /// A search in the making; see [`explore`].
 pub struct Exploration<'a, M: Value> {
     start: Simulation<M>,
-    messages: Messages,
-    drops: u32,
-    crashes: u32,
-    timers: Option<u32>,
+    rules: Rules,
     max_states: usize,
+    max_depth: usize,
+    max_memory: usize,
+    threads: usize,
+    order: Order,
     properties: Vec<Property<'a, M>>,
+    eventual: Vec<Property<'a, M>>,
+    of_histories: Vec<HistoryProperty<'a>>,
+    symmetry: Option<symmetry::Symmetry<M>>,
+    reduces: bool,
+    /// The properties that a reduction keeps, by name.
+    kept: Vec<String>,
+    watch: Option<Watch<'a>>,
 }
 
 /// Searches every run of the simulation that `scenario` makes (with seed 0, which means nothing here).
@@ -46,12 +109,28 @@ pub struct Exploration<'a, M: Value> {
 pub fn explore<'a, M: Value>(scenario: impl FnOnce(u64) -> Simulation<M>) -> Exploration<'a, M> {
     Exploration {
         start: scenario(0),
-        messages: Messages::default(),
-        drops: 0,
-        crashes: 0,
-        timers: None,
+        rules: Rules {
+            messages: Messages::default(),
+            idle: true,
+            drops: 0,
+            duplicates: 0,
+            crashes: 0,
+            timers: None,
+            partitions: 0,
+            keeps_history: false,
+        },
         max_states: 1_000_000,
+        max_depth: usize::MAX,
+        max_memory: usize::MAX,
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        order: Order::default(),
         properties: Vec::new(),
+        eventual: Vec::new(),
+        of_histories: Vec::new(),
+        symmetry: None,
+        reduces: false,
+        kept: Vec::new(),
+        watch: None,
     }
 }
 
@@ -62,8 +141,47 @@ pub enum Verdict {
     Holds,
     /// A shortest path to a state that violates a property.
     Violated(Counterexample),
-    /// The bound on states was reached before the end.
+    /// A bound was reached before the end; see [`Explored::stopped`].
     Unknown,
+}
+
+/// What ended a search before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// As many states as it may find.
+    States,
+    /// As deep as it may go, and there is more.
+    Depth,
+    /// As much memory as it may take.
+    Memory,
+    /// Whoever watches it has said so.
+    Interrupted,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Bound::States => "the bound on states",
+            Bound::Depth => "the bound on depth",
+            Bound::Memory => "the bound on memory",
+            Bound::Interrupted => "an interruption",
+        })
+    }
+}
+
+/// How far a search has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many different states it has found.
+    pub distinct: usize,
+    /// How many it has made.
+    pub generated: usize,
+    /// How deep it is.
+    pub depth: usize,
+    /// How many states of the next depth it has found.
+    pub frontier: usize,
+    /// About how much memory it takes.
+    pub bytes: usize,
 }
 
 /// A shortest path to a violation.
@@ -73,13 +191,23 @@ pub struct Counterexample {
     pub property: String,
     /// The steps from the initial state, in words.
     pub steps: Vec<String>,
+    /// Of what never happens: the number of the steps after which the rest is repeated for ever.
+    pub cycle: Option<usize>,
+    /// The steps as a drawing: a column a node, time downward, an arrow a message.
+    pub drawing: String,
 }
 
 impl fmt::Display for Counterexample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "`{}` is violated after {} steps:", self.property, self.steps.len())?;
         for (number, step) in self.steps.iter().enumerate() {
+            if self.cycle == Some(number) {
+                writeln!(f, "  and from here on again and again:")?;
+            }
             writeln!(f, "  {:>3}  {step}", number + 1)?;
+        }
+        if !self.drawing.is_empty() {
+            writeln!(f, "\n{}", self.drawing)?;
         }
         Ok(())
     }
@@ -97,8 +225,12 @@ pub struct Explored {
     pub depth: usize,
     /// Whether the properties hold.
     pub verdict: Verdict,
+    /// The bound that was reached first, if one was.
+    pub stopped: Option<Bound>,
     /// The reachable properties that no state satisfies.
     pub unreached: Vec<String>,
+    /// About how much memory it took at most.
+    pub bytes: usize,
 }
 
 impl Explored {
@@ -108,10 +240,13 @@ impl Explored {
     /// Otherwise, with the shortest path to the violation.
     #[track_caller]
     pub fn assert_holds(&self) {
-        match &self.verdict {
-            Verdict::Holds => {}
-            Verdict::Violated(path) => panic!("{path}"),
-            Verdict::Unknown => panic!("the bound on states was reached after {} states", self.distinct),
+        match (&self.verdict, self.stopped) {
+            (Verdict::Holds, _) => {}
+            (Verdict::Violated(path), _) => panic!("{path}"),
+            (Verdict::Unknown, Some(bound)) => {
+                panic!("{bound} was reached after {} states", self.distinct)
+            }
+            (Verdict::Unknown, None) => panic!("no verdict after {} states", self.distinct),
         }
         assert!(self.unreached.is_empty(), "no state reaches {:?}", self.unreached);
     }
@@ -121,28 +256,52 @@ impl<'a, M: Value> Exploration<'a, M> {
     /// What becomes of a delivered message; gone unless set.
     #[must_use]
     pub fn messages(mut self, messages: Messages) -> Self {
-        self.messages = messages;
+        self.rules.messages = messages;
         self
     }
 
     /// How many messages may be lost in one run. None of a set: there, not delivering is losing.
     #[must_use]
     pub fn drops(mut self, budget: u32) -> Self {
-        self.drops = budget;
+        self.rules.drops = budget;
+        self
+    }
+
+    /// How many messages may be doubled in one run. None of a set: there, all are delivered again.
+    #[must_use]
+    pub fn duplicates(mut self, budget: u32) -> Self {
+        self.rules.duplicates = budget;
         self
     }
 
     /// How many crashes may happen in one run. A crashed node may restart at any later moment.
     #[must_use]
     pub fn crashes(mut self, budget: u32) -> Self {
-        self.crashes = budget;
+        self.rules.crashes = budget;
         self
     }
 
     /// How many timers may fire in one run.
     #[must_use]
     pub fn timers(mut self, budget: u32) -> Self {
-        self.timers = Some(budget);
+        self.rules.timers = Some(budget);
+        self
+    }
+
+    /// How many partitions may happen in one run, one after the other: of the nodes that are no clients into any two
+    /// sides, which may heal at any later moment. What is sent on a cut link is lost; what is in flight there is lost,
+    /// too, or comes after the partition.
+    #[must_use]
+    pub fn partitions(mut self, budget: u32) -> Self {
+        self.rules.partitions = budget;
+        self
+    }
+
+    /// Whether a delivery that changes nothing and sends nothing is a step. It is unless set; if not, such a message
+    /// stays in flight.
+    #[must_use]
+    pub fn idle_deliveries(mut self, are_steps: bool) -> Self {
+        self.rules.idle = are_steps;
         self
     }
 
@@ -153,10 +312,109 @@ impl<'a, M: Value> Exploration<'a, M> {
         self
     }
 
+    /// How deep the search goes, the initial state at depth 1; to the end unless set.
+    ///
+    /// # Panics
+    /// If it is zero.
+    #[must_use]
+    #[track_caller]
+    pub fn max_depth(mut self, bound: usize) -> Self {
+        assert!(bound > 0, "max_depth is 0: the initial state is at depth 1");
+        self.max_depth = bound;
+        self
+    }
+
+    /// How much memory the search may take, in bytes, as it estimates it; any unless set.
+    #[must_use]
+    pub fn max_memory(mut self, bytes: usize) -> Self {
+        self.max_memory = bytes;
+        self
+    }
+
+    /// On how many threads; all cores unless set. The result does not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// In which order; breadth first unless set.
+    #[must_use]
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Tells `watch` now and then how far it has come. The search ends when it answers false.
+    #[must_use]
+    pub fn watch(mut self, watch: impl Fn(&Progress) -> bool + 'a) -> Self {
+        self.watch = Some(Box::new(watch));
+        self
+    }
+
     /// Holds in every state.
     #[must_use]
     pub fn always(self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
         self.properties([Property::always(name, holds)])
+    }
+
+    /// Holds of every process of kind `P` by itself, in every state. It reads one node, so a search can be
+    /// [`reduced`](Exploration::reduced).
+    #[must_use]
+    pub fn always_of_each<P>(mut self, name: &str, holds: impl Fn(&P) -> bool + Send + Sync + 'a) -> Self
+    where
+        P: crate::process::Process<Message = M>,
+    {
+        self.kept.push(name.to_string());
+        self.always(name, move |world| world.each::<P>().all(&holds))
+    }
+
+    /// Holds in every state, and a violation stays, whatever happens then; so a search can be
+    /// [`reduced`](Exploration::reduced). (That it stays is for you to know.)
+    #[must_use]
+    pub fn always_stable(mut self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
+        self.kept.push(name.to_string());
+        self.always(name, holds)
+    }
+
+    /// Leaves out orders of steps that make no difference to what is asked, where nodes can go on without each other.
+    /// The verdict is that of all states; the path to a violation need not be a shortest one.
+    ///
+    /// It is for a search breadth first, and for [`always_of_each`](Exploration::always_of_each) and
+    /// [`always_stable`](Exploration::always_stable). With budgets, but `timers(0)`, and with histories there is none.
+    #[must_use]
+    pub fn reduced(mut self) -> Self {
+        self.reduces = true;
+        self
+    }
+
+    /// Holds of what clients have invoked and were answered, in every state. This makes the history part of the state.
+    #[must_use]
+    pub fn always_of_history(
+        mut self,
+        name: &str,
+        holds: impl Fn(&History) -> bool + Send + Sync + 'a,
+    ) -> Self {
+        self.of_histories.push((name.to_string(), Box::new(holds)));
+        self.rules.keeps_history = true;
+        self
+    }
+
+    /// Holds at some moment of every fair run.
+    ///
+    /// A run is fair if what has to happen does not wait for ever: a delivery, a timer, the end of a sync, a restart or
+    /// a heal that is possible from some moment on, without a pause, takes place. (This is weak fairness, of each
+    /// message and each timer; a lost message is not delivered, and a choice need not come out each way.) Losses,
+    /// copies, crashes and partitions never have to happen. So it is violated by a state in which nothing has to
+    /// happen, or by a cycle that a fair run can take for ever, if it has not held on the way there. A state that only
+    /// the budget of timers keeps from going on is neither.
+    ///
+    /// It is asked when all else holds, with a search of its own through the states in which it has not held yet,
+    /// which are all kept.
+    #[must_use]
+    pub fn eventually(mut self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
+        self.eventual.push(Property::reachable(name, holds));
+        self
     }
 
     /// Holds in some state.
@@ -165,10 +423,44 @@ impl<'a, M: Value> Exploration<'a, M> {
         self.properties([Property::reachable(name, holds)])
     }
 
-    /// All of these hold. What must hold eventually is left out: without time there is no telling when.
+    /// All of these hold. What must hold eventually after everything has healed is left out: without time there is
+    /// no telling when.
     #[must_use]
     pub fn properties(mut self, properties: impl IntoIterator<Item = Property<'a, M>>) -> Self {
         self.properties.extend(properties);
+        self
+    }
+
+    /// Searches states once that differ only in which node of `role` is which. Follow it with
+    /// [`renaming`](Exploration::renaming) for each kind of process in the simulation.
+    ///
+    /// It is sound if handlers and properties treat these nodes alike: calling them otherwise, in a state and in an
+    /// event, calls them otherwise in what comes of it, and nothing else. It is for a search breadth first, and does
+    /// not go together with partitions, histories and storage. What must hold eventually is asked of all states.
+    #[must_use]
+    pub fn symmetric(mut self, role: &str) -> Self
+    where
+        M: Rename,
+    {
+        let role = role.to_string();
+        let of_message = symmetry::message_print::<M>;
+        self.symmetry = Some(symmetry::Symmetry { role, of_message, of_processes: Vec::new() });
+        self
+    }
+
+    /// Says that processes of kind `P` can be renamed.
+    ///
+    /// # Panics
+    /// If nothing is [`symmetric`](Exploration::symmetric).
+    #[must_use]
+    #[track_caller]
+    pub fn renaming<P>(mut self) -> Self
+    where
+        P: crate::process::Process<Message = M> + Rename,
+        P::Timer: Rename,
+    {
+        let symmetry = self.symmetry.as_mut().expect("renaming: say first which role is symmetric");
+        symmetry.of_processes.push(symmetry::process_print::<P>);
         self
     }
 
@@ -178,8 +470,28 @@ impl<'a, M: Value> Exploration<'a, M> {
     /// If the scenario has scheduled faults or run already: budgets say what may go wrong here.
     #[track_caller]
     pub fn run(self) -> Explored {
-        let mut search =
-            Search { options: &self, parents: BTreeMap::new(), generated: 0, reached: Vec::new() };
-        search.run()
+        if self.reduces {
+            let asked = self.properties.iter().chain(&self.eventual).map(|property| &property.name);
+            for name in asked {
+                assert!(
+                    self.kept.contains(name),
+                    "reduced: `{name}` is asked of whole states; use always_of_each or always_stable"
+                );
+            }
+        }
+        Search::new(&self).run()
+    }
+
+    fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// The first property that a history breaks.
+    fn judge(&self, history: &History) -> Option<String> {
+        self.of_histories.iter().find_map(|(name, holds)| match crate::caught::caught(|| holds(history)) {
+            Ok(true) => None,
+            Ok(false) => Some(name.clone()),
+            Err(panic) => Some(format!("{name} (which panics: {panic})")),
+        })
     }
 }

@@ -118,8 +118,11 @@
 //! - **serde's derive is behind the feature `data`**, with what it is derived for: faults, plans and links as
 //!   data. Without derive macros a clean build took 14 seconds of processor time instead of 25, and a scenario in
 //!   Rust needs none of them. Storage needs serde's traits only, and encodes as MessagePack.
-//! - **The model's history is not part of an explored state** yet: what clients invoke is recorded in timed
-//!   runs only.
+//! - **The history is part of an explored state only if it is asked about**, since it tells states apart that behave
+//!   alike. It keeps, of each operation, how many of the others' were complete when it was invoked, and no times.
+//! - **The explorer runs each handler once** for each state of its node and each event, and looks the outcome up from
+//!   then on: a handler reads its own node and nothing else. So processes that share something behind their values,
+//!   such as a counter in a static, are wrong in it; they are no values.
 //! - **Clients are processes.** The client driver is a state machine with timers like any other, so that
 //!   it runs in exhaustive search, too, and needs no mechanism of its own.
 //! - **Client numbers are derived, not recorded.** That a client goes on under a new number after an unknown

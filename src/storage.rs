@@ -104,6 +104,11 @@ impl Storage {
         self.unsynced.len()
     }
 
+    /// Whether nothing was ever written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.unsynced.is_empty() && self.view == Content::default()
+    }
+
     /// Whether a crash that keeps `kept` unsynced writes can tear the next.
     pub(crate) fn can_tear(&self, kept: usize) -> bool {
         matches!(self.unsynced.get(kept), Some(Write::Append(_)))

@@ -6,10 +6,10 @@
 
 mod cell;
 mod node;
+mod part;
 mod roster;
 
 use crate::clock::Clock;
-use crate::fingerprint::Fingerprinter;
 use crate::links::Links;
 use crate::node::{Handle, NodeId, NodeKey};
 use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Process, Value};
@@ -17,9 +17,9 @@ use crate::storage::Storage;
 use crate::time::Time;
 use cell::{Cell, Owned};
 use node::Node;
+pub(crate) use part::Part;
 use roster::Roster;
 use std::collections::BTreeMap;
-use std::hash::Hash;
 use std::hint::black_box;
 use std::ops::Index;
 use std::sync::Arc;
@@ -256,11 +256,6 @@ impl<M: Value> World<M> {
         self.ignores_syncs = true;
     }
 
-    /// From here on, copies share what they do not change.
-    pub(crate) fn share(&mut self) {
-        self.nodes.iter_mut().filter_map(|node| node.cell.as_mut()).for_each(Owned::share);
-    }
-
     #[inline(always)]
     pub(crate) fn has_slow_links(&self) -> bool {
         !self.slow.is_empty()
@@ -446,19 +441,6 @@ impl<M: Value> World<M> {
         if stores.get() {
             node.take_place(effects, first, self.ignores_syncs);
         }
-    }
-
-    /// A fingerprint of the whole state. Two worlds with the same one behave the same from here on, where there
-    /// is no time: clocks and slow links are not in it.
-    pub(crate) fn fingerprint(&self) -> u128 {
-        let mut hasher = Fingerprinter::new();
-        for node in &self.nodes {
-            let cell = node.cell.as_ref().map(|cell| cell.get().fingerprint());
-            (cell, &node.storage, node.paused).hash(&mut hasher);
-            node.held.hash(&mut hasher);
-        }
-        self.partitions.hash(&mut hasher);
-        hasher.finish128()
     }
 
     #[track_caller]

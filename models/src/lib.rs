@@ -1,5 +1,6 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
+pub mod counting;
 pub mod key_value;
 pub mod multi_paxos;
 pub mod paxos;
@@ -14,6 +15,7 @@ use netsplit::command::Models;
 pub fn all() -> Models {
     Models::default()
         .with(two_phase_commit::TwoPhaseCommit)
+        .with(counting::command::TwoPhase)
         .with(paxos::Paxos)
         .with(multi_paxos::MultiPaxos)
         .with(queue::Queue)

@@ -6,6 +6,7 @@
 //! in timed simulation it goes off after a random span, in exhaustive search at any moment. For a protocol
 //! that survives crashes see [`two_phase_commit`](crate::two_phase_commit).
 
+use netsplit::explorer::{Rename, Renaming};
 use netsplit::prelude::*;
 use std::collections::BTreeSet;
 
@@ -146,7 +147,11 @@ impl Process for TransactionManager {
 
 /// `resources` resource managers and their transaction manager.
 pub fn cluster(resources: usize, seed: u64) -> Simulation<Message> {
-    let mut sim = Simulation::new(seed);
+    cluster_in(Simulation::new(seed), resources)
+}
+
+/// The same in a simulation that is there.
+pub fn cluster_in(mut sim: Simulation<Message>, resources: usize) -> Simulation<Message> {
     let manager = NodeId::new(resources);
     let resources = sim.add_group("resource", resources, |_, _| ResourceManager::new(manager));
     let ids = resources.iter().map(|resource| resource.id()).collect();
@@ -158,4 +163,36 @@ pub fn cluster(resources: usize, seed: u64) -> Simulation<Message> {
 pub fn consistent(world: &World<Message>) -> bool {
     let any = |state| world.each::<ResourceManager>().any(|resource| resource.state == state);
     !(any(ResourceState::Committed) && any(ResourceState::Aborted))
+}
+
+/// Every resource manager has committed or aborted.
+pub fn all_decided(world: &World<Message>) -> bool {
+    let decided = [ResourceState::Committed, ResourceState::Aborted];
+    world.each::<ResourceManager>().all(|resource| decided.contains(&resource.state))
+}
+
+// Resource managers are equal: which of them is which means nothing. (The list of them all is a set.)
+
+impl Rename for Message {
+    fn rename(&self, _: &Renaming) -> Self {
+        self.clone()
+    }
+}
+
+impl Rename for Decision {
+    fn rename(&self, _: &Renaming) -> Self {
+        self.clone()
+    }
+}
+
+impl Rename for ResourceManager {
+    fn rename(&self, renaming: &Renaming) -> Self {
+        ResourceManager { manager: renaming.of(self.manager), ..self.clone() }
+    }
+}
+
+impl Rename for TransactionManager {
+    fn rename(&self, renaming: &Renaming) -> Self {
+        TransactionManager { prepared: self.prepared.rename(renaming), ..self.clone() }
+    }
 }

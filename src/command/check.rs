@@ -103,7 +103,7 @@ fn report(
     Ok(match verdict {
         Verdict::Holds => Ended::Holds,
         Verdict::Violated(_) => Ended::Violated,
-        Verdict::Unknown(_) => Ended::Unknown,
+        Verdict::Unknown(_) => Ended::Bounded,
     })
 }
 

@@ -81,14 +81,14 @@ impl Checked {
 }
 
 /// A simulation that is ready to run.
-struct Prepared<M: Value> {
-    sim: Simulation<M>,
-    properties: Vec<Property<'static, M>>,
-    promises: Vec<Promise<'static, M>>,
+pub(super) struct Prepared<M: Value> {
+    pub(super) sim: Simulation<M>,
+    pub(super) properties: Vec<Property<'static, M>>,
+    pub(super) promises: Vec<Promise<'static, M>>,
     faults: Faults<M>,
 }
 
-fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
+pub(super) fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
     let parameters: M::Parameters = scenario.parameters()?;
     let (properties, promises) = chosen(model, scenario)?;
     let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {

@@ -1,6 +1,7 @@
 //! The models that the command knows, with their types erased.
 
 use super::execution::{Finished, Run, checks_of, names};
+use super::explore::{Search, Searched};
 use super::scenario::Scenario;
 use crate::model::{Model, Setup};
 use crate::simulation::Simulation;
@@ -31,6 +32,8 @@ pub(super) trait AnyModel: Send + Sync {
     /// Whether the scenario can be run: its checks, by name and when they must hold.
     fn checks(&self, scenario: &Scenario, seed: u64) -> Result<Vec<(String, &'static str)>>;
     fn run(&self, scenario: &Scenario, run: &Run) -> Result<Finished>;
+    /// Searches every run.
+    fn explore(&self, scenario: &Scenario, search: &Search) -> Result<Searched>;
 }
 
 impl Models {
@@ -122,5 +125,9 @@ impl<M: Model> AnyModel for M {
 
     fn run(&self, scenario: &Scenario, run: &Run) -> Result<Finished> {
         run.model(self, scenario)
+    }
+
+    fn explore(&self, scenario: &Scenario, search: &Search) -> Result<Searched> {
+        search.model(self, scenario)
     }
 }

@@ -1,209 +1,437 @@
-//! Breadth first: level by level, each state once.
+//! Breadth first: level by level, each state once, on as many threads as there are.
+//!
+//! A level is taken in batches. Threads expand their shares of a batch with what the catalogue knows; what is
+//! missing is found out by one, in order, and those states are expanded then. Which of two equal new states was
+//! first is decided by their places, whoever wrote them: the result does not depend on the number of threads.
 
-use super::state::{Action, Choices, State, Step};
-use super::{Counterexample, Exploration, Explored, Messages, Verdict};
-use crate::caught::caught;
+use super::catalogue::Catalogue;
+use super::level::{Broken, Chunk, Filter, Judge, Level, Origin, Panic, expand_all};
+use super::path::{Path, Printed, initial};
+use super::reduction::{self, Talk};
+use super::successors::{Action, Map, Stepper, Successor};
+use super::symmetry::Orbits;
+use super::table::{SHARDS, Table};
+use super::{Bound, Exploration, Explored, Order, Progress, Rules, Verdict};
 use crate::process::Value;
-use crate::property::When;
-use std::collections::BTreeMap;
+use crate::property::{Property, When};
 
-impl<M: Value> Exploration<'_, M> {
-    /// The initial states: every node has started, in the order of adding.
-    #[track_caller]
-    fn initial(&self) -> Result<Vec<State<M>>, String> {
-        let (world, sent) = self.start.not_yet_run();
-        let mut first =
-            State { world: world.clone(), in_flight: BTreeMap::new(), drops: 0, crashes: 0, timers: 0 };
-        first.world.share();
-        for (from, to, message) in sent {
-            first.launch(*from, *to, message.clone(), self.messages);
-        }
-        let mut states = vec![first];
-        for node in world.ids() {
-            let mut started = Vec::new();
-            for state in &states {
-                let successors = self.successors(state, Action::Start(node))?;
-                started.extend(successors.into_iter().map(|(_, successor)| successor));
-            }
-            states = started;
-        }
-        Ok(states)
-    }
-
-    fn actions(&self, state: &State<M>) -> Vec<Action> {
-        let world = &state.world;
-        let mut actions = Vec::new();
-        for &flying in state.in_flight.keys() {
-            let (from, to, _) = flying;
-            if world.connected(from, to) && (world.is_ready(to) || !world.is_up(to)) {
-                actions.push(Action::Deliver(flying));
-            }
-            if state.drops < self.drops && self.messages == Messages::Multiset {
-                actions.push(Action::Drop(flying));
-            }
-        }
-        for node in world.ids() {
-            if !world.is_up(node) {
-                actions.push(Action::Restart(node));
-                continue;
-            }
-            if world.is_ready(node) && self.timers.is_none_or(|budget| state.timers < budget) {
-                actions.extend(world.timers(node).into_iter().map(|slot| Action::Fire(node, slot)));
-            }
-            if world.is_syncing(node) {
-                actions.push(Action::Sync(node));
-            }
-            if state.crashes < self.crashes && !world.is_client(node) {
-                let unsynced = world.storage(node).unsynced();
-                for kept in 0..=unsynced {
-                    actions.push(Action::Crash(node, kept, false));
-                    if world.storage(node).can_tear(kept) {
-                        actions.push(Action::Crash(node, kept, true));
-                    }
-                }
-            }
-        }
-        actions
-    }
-
-    /// What can become of `state` by `action`: one state for each way its handler can choose.
-    fn successors(&self, state: &State<M>, action: Action) -> Result<Vec<(Step, State<M>)>, String> {
-        let mut successors = Vec::new();
-        let mut script = Some(Vec::new());
-        while let Some(current) = script {
-            let mut choices = Choices { script: current, bounds: Vec::new() };
-            let mut successor = state.clone();
-            caught(|| successor.take(action, &mut choices, self))?;
-            successors.push((Step { action, choices: choices.script.clone() }, successor));
-            script = choices.next();
-        }
-        Ok(successors)
-    }
-}
+/// How many states of a level are expanded before the new ones are sorted out.
+const BATCH: usize = 1 << 15;
+/// A level that is smaller is expanded in order, and what is missing is found out on the way.
+const SMALL: usize = 1 << 11;
 
 pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) options: &'s Exploration<'a, M>,
-    /// How each state was first found: from which one, and by which step. Initial states have none.
-    pub(super) parents: BTreeMap<u128, Option<(u128, Step)>>,
+    pub(super) rules: Rules,
+    pub(super) map: Map,
+    pub(super) catalogue: Catalogue<M>,
+    pub(super) table: Table,
+    /// How each state was first found: from which one, and by which of its steps. Of an initial state, its number.
+    pub(super) parents: Vec<(u32, u32)>,
     pub(super) generated: usize,
-    pub(super) reached: Vec<usize>,
+    pub(super) reached: Vec<bool>,
+    pub(super) judges: Vec<Judge<M>>,
+    /// One for each thread.
+    orbits: Vec<Option<Orbits<'s, M>>>,
+    pub(super) bytes: usize,
+    /// Who sends to whom, if that is used to leave steps out.
+    talk: Option<Talk>,
 }
 
-impl<M: Value> Search<'_, '_, M> {
+/// What ends a search before its time.
+enum End {
+    Broken(Broken),
+    Panic(Panic),
+    Bound(Bound),
+    /// Somebody sends where nobody was known to: what was left out may matter.
+    Again,
+}
+
+impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     #[track_caller]
-    pub(super) fn run(&mut self) -> Explored {
-        let initial = match self.options.initial() {
-            Ok(initial) => initial,
-            Err(panic) => {
-                let verdict = Verdict::Violated(Counterexample { property: panic, steps: Vec::new() });
-                return self.explored(0, verdict);
-            }
+    pub(super) fn new(options: &'s Exploration<'a, M>) -> Self {
+        let (world, _) = options.start.not_yet_run();
+        let rules = options.rules();
+        Search {
+            options,
+            rules,
+            map: Map::new(world, &rules),
+            catalogue: Catalogue::new(world.clone(), rules),
+            table: Table::new(),
+            parents: Vec::new(),
+            generated: 0,
+            reached: vec![false; options.properties.len()],
+            judges: (0..options.threads.max(1)).map(|_| Judge::new(world)).collect(),
+            orbits: (0..options.threads.max(1))
+                .map(|_| options.symmetry.as_ref().map(|symmetry| Orbits::new(symmetry, world)))
+                .collect(),
+            bytes: 0,
+            talk: None,
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn run(mut self) -> Explored {
+        let (_, sent) = self.options.start.not_yet_run();
+        let judge = |history: &_| self.options.judge(history);
+        let states = match initial(&mut self.catalogue, &self.rules, &self.map, sent, &judge) {
+            Ok(states) => states,
+            Err(panic) => return self.explored(0, Verdict::Violated(Path::empty(panic)), None),
         };
-        let mut level = Vec::new();
-        for state in &initial {
-            if let Some(verdict) = self.visit(state.clone(), None, &mut level, &initial) {
-                return self.explored(1, verdict);
+        match self.options.order {
+            Order::BreadthFirst => self.breadth_first(&states),
+            Order::DepthFirst => self.depth_first(&states),
+            Order::IterativeDeepening => self.deepening(&states),
+        }
+    }
+
+    fn breadth_first(mut self, states: &[Printed]) -> Explored {
+        self.check_symmetry(states);
+        let reduces = self.options.reduces && reduction::applies(&self.rules, self.map.nodes);
+        self.talk = reduces.then(|| self.catalogue.talk.clone());
+        let mut level = Level::default();
+        let mut broken = None;
+        for (number, (state, print)) in states.iter().enumerate() {
+            self.generated += 1;
+            let key = self.key(state, *print);
+            if broken.is_some() || !self.table.insert(key) {
+                continue;
             }
+            level.push(state, *print);
+            self.parents.push((u32::MAX, number as u32));
+            broken = self.judge_one(state);
+        }
+        if let Some(property) = broken {
+            let path = self.path(states, self.parents.len() as u32 - 1, None, property);
+            return self.explored(1, Verdict::Violated(path), None);
         }
         let mut depth = 0;
-        while !level.is_empty() {
+        while level.len() > 0 {
             depth += 1;
-            for (print, state) in std::mem::take(&mut level) {
-                for action in self.options.actions(&state) {
-                    let successors = match self.options.successors(&state, action) {
-                        Ok(successors) => successors,
-                        Err(panic) => {
-                            let last = state.describe(action);
-                            let path = self.counterexample(print, panic, &initial, Some(last));
-                            return self.explored(depth, Verdict::Violated(path));
-                        }
-                    };
-                    for (step, successor) in successors {
-                        let parent = Some((print, step));
-                        if let Some(verdict) = self.visit(successor, parent, &mut level, &initial) {
-                            return self.explored(depth + 1, verdict);
-                        }
+            let base = self.parents.len() - level.len();
+            let mut next = Level::default();
+            let mut at = 0;
+            while at < level.len() {
+                let to = level.len().min(at + BATCH);
+                let ended = self.batch(&level, at..to, base, &mut next, depth);
+                match ended {
+                    Some(End::Bound(bound)) => {
+                        let deeper = usize::from(next.len() > 0);
+                        return self.explored(depth + deeper, Verdict::Unknown, Some(bound));
+                    }
+                    Some(End::Panic(Panic { origin: (place, _), action, message })) => {
+                        let index = base as u32 + place;
+                        let path = self.path(states, index, Some(action), message);
+                        return self.explored(depth, Verdict::Violated(path), None);
+                    }
+                    Some(End::Broken(Broken { origin, property })) => {
+                        let parent = base as u32 + origin.0;
+                        self.parents.push((parent, origin.1));
+                        let path = self.path(states, self.parents.len() as u32 - 1, None, property);
+                        self.parents.pop();
+                        return self.explored(depth + 1, Verdict::Violated(path), None);
+                    }
+                    Some(End::Again) => {
+                        (self.table, self.generated) = (Table::new(), 0);
+                        self.parents.clear();
+                        self.reached.fill(false);
+                        return self.breadth_first(states);
+                    }
+                    None => {}
+                }
+                at = to;
+            }
+            level = next;
+        }
+        self.concluded(depth, states)
+    }
+
+    /// What stands for a state in the table.
+    fn key(&mut self, state: &[u32], print: u128) -> u128 {
+        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+        self.orbits[0].as_mut().map_or(print, |orbits| orbits.least(&stepper, state))
+    }
+
+    #[track_caller]
+    fn check_symmetry(&mut self, states: &[Printed]) {
+        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+        let Some(orbits) = &mut self.orbits[0] else { return };
+        let Rules { partitions, keeps_history, .. } = self.rules;
+        assert!(partitions == 0 && !keeps_history, "symmetric: not together with partitions and histories");
+        assert!(orbits.begin_alike(&stepper, states), "symmetric: the nodes do not begin alike");
+    }
+
+    /// The result of a search that has seen everything: what must happen eventually is asked now.
+    pub(super) fn concluded(mut self, depth: usize, states: &[Printed]) -> Explored {
+        let verdict = match self.never(states) {
+            Some(path) => Verdict::Violated(path),
+            None => Verdict::Holds,
+        };
+        self.explored(depth, verdict, None)
+    }
+
+    /// All steps from a state. What is missing is found out.
+    pub(super) fn steps(
+        &mut self,
+        state: &[u32],
+        print: u128,
+        into: &mut Vec<Successor>,
+    ) -> Result<(), (Action, String)> {
+        let judge = |history: &_| self.options.judge(history);
+        loop {
+            into.clear();
+            let mut missing = Vec::new();
+            let result = self.stepper().successors(state, print, into, &mut missing);
+            if missing.is_empty() {
+                return result;
+            }
+            missing.into_iter().for_each(|what| self.catalogue.find_out(what, &judge));
+        }
+    }
+
+    pub(super) fn stepper(&self) -> Stepper<'_, M> {
+        Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map }
+    }
+
+    /// What a state breaks first; takes note of what it reaches.
+    pub(super) fn judge_one(&mut self, state: &[u32]) -> Option<String> {
+        let properties = &self.options.properties;
+        self.judges[0].judge(&self.catalogue, &self.map, properties, state, &mut self.reached)
+    }
+
+    /// Expands some states of a level, and puts those that are new on the next one.
+    fn batch(
+        &mut self,
+        level: &Level,
+        range: std::ops::Range<usize>,
+        base: usize,
+        next: &mut Level,
+        depth: usize,
+    ) -> Option<End> {
+        let places: Vec<u32> = range.map(|place| place as u32).collect();
+        let mut chunks = match level.len() < SMALL && self.talk.is_none() {
+            true => vec![self.expand_in_order(level, &places)],
+            false => self.expand_in_parallel(level, places),
+        };
+        if self.talk.as_ref().is_some_and(|talk| *talk != self.catalogue.talk) {
+            return Some(End::Again);
+        }
+        self.generated += chunks.iter().map(|chunk| chunk.generated).sum::<usize>();
+        if depth == self.options.max_depth {
+            let deeper = chunks.iter().any(|chunk| chunk.states.len() > 0);
+            return deeper.then_some(End::Bound(Bound::Depth));
+        }
+        let mut broken: Option<Broken> = None;
+        for (found, reached) in self.judge(&chunks) {
+            self.reached.iter_mut().zip(reached).for_each(|(all, one)| *all |= one);
+            if let Some(found) = found
+                && broken.as_ref().is_none_or(|first| found.origin < first.origin)
+            {
+                broken = Some(found);
+            }
+        }
+        let mut is_full = false;
+        for chunk in &chunks {
+            for (at, origin) in chunk.origins.iter().enumerate() {
+                if !chunk.won.is_empty() && !chunk.won[at] {
+                    continue;
+                }
+                if self.parents.len() == self.options.max_states {
+                    is_full = true;
+                    break;
+                }
+                let (state, print) = chunk.states.get(at);
+                next.push(state, print);
+                self.parents.push((base as u32 + origin.0, origin.1));
+            }
+        }
+        let panic = chunks.iter_mut().filter_map(|chunk| chunk.panic.take()).min_by_key(|panic| panic.origin);
+        match (panic, broken) {
+            (Some(panic), Some(broken)) if panic.origin < broken.origin => return Some(End::Panic(panic)),
+            (_, Some(broken)) => return Some(End::Broken(broken)),
+            (Some(panic), None) => return Some(End::Panic(panic)),
+            (None, None) => {}
+        }
+        self.bytes = self.bytes.max(self.bytes_now(level, next));
+        let progress = Progress {
+            distinct: self.parents.len(),
+            generated: self.generated,
+            depth,
+            frontier: next.len(),
+            bytes: self.bytes,
+        };
+        let goes_on = self.options.watch.as_ref().is_none_or(|watch| watch(&progress));
+        match () {
+            () if is_full || self.parents.len() > u32::MAX as usize / 2 => Some(End::Bound(Bound::States)),
+            () if self.bytes > self.options.max_memory => Some(End::Bound(Bound::Memory)),
+            () if !goes_on => Some(End::Bound(Bound::Interrupted)),
+            () => None,
+        }
+    }
+
+    fn bytes_now(&self, level: &Level, next: &Level) -> usize {
+        let parents = self.parents.len() * size_of::<(u32, u32)>();
+        self.table.bytes() + parents + level.bytes() + next.bytes() + self.catalogue.bytes()
+    }
+
+    fn expand_in_order(&mut self, level: &Level, places: &[u32]) -> Chunk {
+        let judge = |history: &_| self.options.judge(history);
+        let mut chunk = Chunk::new();
+        let mut filter = Filter::Alone(&mut self.table);
+        for place in places {
+            loop {
+                let (rules, map) = (&self.rules, &self.map);
+                let stepper = Stepper { catalogue: &self.catalogue, rules, map };
+                if chunk.expand(&stepper, level, *place, &mut filter, &mut self.orbits[0], None) {
+                    break;
+                }
+                let missing = std::mem::take(&mut chunk.missing);
+                missing.into_iter().for_each(|what| self.catalogue.find_out(what, &judge));
+            }
+        }
+        chunk
+    }
+
+    fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>) -> Vec<Chunk> {
+        let judge = |history: &_| self.options.judge(history);
+        let threads = self.options.threads.max(1);
+        let mut chunks = Vec::new();
+        while !places.is_empty() {
+            let first = chunks.len();
+            let surroundings = (&self.rules, &self.map);
+            let talk = self.talk.as_ref();
+            if threads == 1 && talk.is_none() {
+                let filter = Filter::Alone(&mut self.table);
+                let orbits = &mut self.orbits[0];
+                chunks.push(expand_all(&self.catalogue, surroundings, level, &places, filter, orbits, None));
+            } else {
+                let (catalogue, table) = (&self.catalogue, &self.table);
+                let shares = places.chunks(places.len().div_ceil(threads).max(64));
+                let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
+                    let filter = Filter::Shared(table);
+                    move || expand_all(catalogue, surroundings, level, share, filter, orbits, talk)
+                });
+                chunks.extend(in_parallel(jobs.collect()));
+            }
+            places.clear();
+            for chunk in &mut chunks[first..] {
+                places.append(&mut chunk.missed);
+                for what in chunk.missing.drain(..) {
+                    self.catalogue.find_out(what, &judge);
+                }
+            }
+        }
+        if threads > 1 || self.talk.is_some() {
+            settle(&mut self.table, &mut chunks, threads);
+        }
+        chunks
+    }
+
+    /// What the new states break first, and what they reach.
+    fn judge(&mut self, chunks: &[Chunk]) -> Vec<(Option<Broken>, Vec<bool>)> {
+        let (catalogue, map, reached) = (&self.catalogue, &self.map, &self.reached);
+        let properties: &[Property<'_, M>] = &self.options.properties;
+        let one = |judge: &mut Judge<M>, chunks: &[Chunk]| {
+            let (mut broken, mut reached): (Option<Broken>, _) = (None, reached.clone());
+            for chunk in chunks {
+                for (at, &origin) in chunk.origins.iter().enumerate() {
+                    let is_new = chunk.won.is_empty() || chunk.won[at];
+                    if !is_new || !chunk.changed[at] {
+                        continue;
+                    }
+                    let (state, _) = chunk.states.get(at);
+                    if let Some(property) = judge.judge(catalogue, map, properties, state, &mut reached)
+                        && broken.as_ref().is_none_or(|first| origin < first.origin)
+                    {
+                        broken = Some(Broken { origin, property });
                     }
                 }
             }
+            (broken, reached)
+        };
+        if chunks.len() == 1 {
+            return vec![one(&mut self.judges[0], chunks)];
         }
-        self.explored(depth, Verdict::Holds)
+        let shares = chunks.chunks(chunks.len().div_ceil(self.judges.len()));
+        let jobs = shares.zip(&mut self.judges).map(|(share, judge)| move || one(judge, share));
+        in_parallel(jobs.collect())
     }
 
-    /// Takes note of a state. If it is new it is judged, and put on the next level.
-    fn visit(
-        &mut self,
-        state: State<M>,
-        parent: Option<(u128, Step)>,
-        level: &mut Vec<(u128, State<M>)>,
-        initial: &[State<M>],
-    ) -> Option<Verdict> {
-        self.generated += 1;
-        let print = state.fingerprint();
-        if self.parents.contains_key(&print) {
-            return None;
-        }
-        if self.parents.len() == self.options.max_states {
-            return Some(Verdict::Unknown);
-        }
-        self.parents.insert(print, parent);
-        for (index, property) in self.options.properties.iter().enumerate() {
-            let awaited = match property.when {
-                When::Always => true,
-                When::Reachable if !self.reached.contains(&index) => false,
-                When::Reachable | When::EventuallyAfterHeal => continue,
-            };
-            let broken = match caught(|| property.holds(&state.world)) {
-                Ok(holds) if holds == awaited => continue,
-                Ok(_) if property.when == When::Reachable => {
-                    self.reached.push(index);
-                    continue;
-                }
-                Ok(_) => property.name.clone(),
-                Err(panic) => format!("{} (which panics: {panic})", property.name),
-            };
-            return Some(Verdict::Violated(self.counterexample(print, broken, initial, None)));
-        }
-        level.push((print, state));
-        None
-    }
-
-    /// Walks back to an initial state, and then forward again to put the steps into words.
-    fn counterexample(
+    fn path(
         &self,
-        mut print: u128,
+        states: &[(Vec<u32>, u128)],
+        mut index: u32,
+        last: Option<Action>,
         property: String,
-        initial: &[State<M>],
-        last: Option<String>,
-    ) -> Counterexample {
-        let mut path = Vec::new();
-        while let Some((parent, step)) = &self.parents[&print] {
-            path.push(step);
-            print = *parent;
-        }
-        let start = initial.iter().find(|state| state.fingerprint() == print);
-        let mut state = start.expect("a path begins at an initial state").clone();
-        let mut steps = Vec::new();
-        for step in path.into_iter().rev() {
-            steps.push(state.describe(step.action));
-            let mut choices = Choices { script: step.choices.clone(), bounds: Vec::new() };
-            state.take(step.action, &mut choices, self.options);
-        }
-        steps.extend(last);
-        Counterexample { property, steps }
+    ) -> super::Counterexample {
+        let mut ordinals: Vec<u32> = Vec::new();
+        let start = loop {
+            let (parent, ordinal) = self.parents[index as usize];
+            if parent == u32::MAX {
+                break ordinal;
+            }
+            ordinals.push(ordinal);
+            index = parent;
+        };
+        ordinals.reverse();
+        let stepper = self.stepper();
+        let mut path = Path::new(&stepper, &states[start as usize]);
+        ordinals.into_iter().for_each(|ordinal| path.step(ordinal));
+        path.end(last, property)
     }
 
-    fn explored(&self, depth: usize, verdict: Verdict) -> Explored {
+    pub(super) fn explored(&self, depth: usize, verdict: Verdict, stopped: Option<Bound>) -> Explored {
+        let unreached = self.options.properties.iter().zip(&self.reached);
         let unreached =
-            self.options.properties.iter().enumerate().filter(|(index, property)| {
-                property.when == When::Reachable && !self.reached.contains(index)
-            });
+            unreached.filter(|(property, reached)| property.when == When::Reachable && !**reached);
         Explored {
             distinct: self.parents.len(),
             generated: self.generated,
             depth,
             verdict,
-            unreached: unreached.map(|(_, property)| property.name.clone()).collect(),
+            stopped,
+            unreached: unreached.map(|(property, _)| property.name.clone()).collect(),
+            bytes: self.bytes,
         }
     }
+}
+
+/// Decides which of the new states are: of equal ones the first, in the order of chunks.
+fn settle(table: &mut Table, chunks: &mut [Chunk], threads: usize) {
+    chunks.iter_mut().for_each(|chunk| chunk.won = vec![false; chunk.states.len()]);
+    let all: &[Chunk] = chunks;
+    let shares = table.0.chunks_mut(SHARDS.div_ceil(threads)).enumerate();
+    let jobs = shares.map(|(number, shards)| {
+        move || {
+            let mut won: Vec<Origin> = Vec::new();
+            for (at, shard) in shards.iter_mut().enumerate() {
+                let shard_number = number * SHARDS.div_ceil(threads) + at;
+                for (which, chunk) in all.iter().enumerate() {
+                    for &state in &chunk.shares[shard_number] {
+                        if shard.insert(chunk.keys[state as usize]) {
+                            won.push((which as u32, state));
+                        }
+                    }
+                }
+            }
+            won
+        }
+    });
+    for (which, state) in in_parallel(jobs.collect()).into_iter().flatten() {
+        chunks[which as usize].won[state as usize] = true;
+    }
+}
+
+/// Runs the jobs, each on a thread but the last, which is run here.
+fn in_parallel<R: Send>(mut jobs: Vec<impl FnOnce() -> R + Send>) -> Vec<R> {
+    let Some(last) = jobs.pop() else { return Vec::new() };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
+        let last = last();
+        let joined = threads.into_iter().map(|thread| match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.chain(std::iter::once(last)).collect::<Vec<R>>()
+    })
 }

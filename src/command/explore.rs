@@ -1,0 +1,243 @@
+//! `netsplit explore`: every run of a scenario within bounds, without time.
+
+use super::execution::prepare;
+use super::models::Models;
+use super::overrides::Setting;
+use super::scenario::Scenario;
+use super::workers::Interrupt;
+use super::{Ended, say};
+use crate::explorer::{Bound, Explored, MOST_SPLIT, Messages, Progress, Verdict, explore};
+use crate::model::Model;
+use crate::property::{Property, When};
+use anyhow::{Result, bail};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The arguments of `netsplit explore`.
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// The scenario, a TOML file. Its network, its faults and its duration mean nothing here
+    scenario: PathBuf,
+    /// Changes a parameter of the model
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// How deep to go; the initial state is at depth 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_depth: Option<u32>,
+    /// How many states to find
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_states: u32,
+    /// How much memory to take, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..))]
+    max_memory: u32,
+    /// How many messages may be lost in a run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    drops: u32,
+    /// How many messages may be doubled in a run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    duplicates: u32,
+    /// How many nodes may crash in a run, at any step; each may restart at any later one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    crashes: u32,
+    /// How many partitions may come and heal in a run
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    partitions: u32,
+    /// How many timers may fire in a run; any number unless given
+    #[arg(long, value_name = "N")]
+    timers: Option<u32>,
+    /// What becomes of a message: it is taken from a multiset, stays in a set, or keeps the order of its link
+    #[arg(long, value_enum, default_value = "multiset")]
+    network: NetworkOption,
+    /// Asks of what must hold after everything has healed whether it does so in every fair run, too; that search keeps
+    /// every state
+    #[arg(long)]
+    eventually: bool,
+    /// Searches every state, also where what is checked would allow to leave some out. (Nothing that a model registers
+    /// is marked to allow it yet.)
+    #[arg(long)]
+    #[allow(dead_code, reason = "so that the flag is known")]
+    no_reduction: bool,
+    /// On how many threads; all cores unless given. The result does not depend on it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: Option<u32>,
+    /// Prints one JSON object instead of the summary
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum NetworkOption {
+    Multiset,
+    Set,
+    Ordered,
+}
+
+/// A search that is asked for, before the model is known.
+pub(super) struct Search<'o> {
+    options: &'o Options,
+    interrupt: Interrupt,
+    bar: ProgressBar,
+    start: Instant,
+}
+
+/// What a search came to.
+pub(super) struct Searched {
+    explored: Explored,
+    left_out: Vec<String>,
+    took: Duration,
+}
+
+/// Searches and prints.
+pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
+    let scenario = Scenario::read(&options.scenario, &Setting::all(&options.set))?;
+    let model = models.of(&scenario)?;
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        bar.set_style(style);
+    }
+    let search = Search { options, interrupt: Interrupt::listen()?, bar, start: Instant::now() };
+    let searched = model.explore(&scenario, &search)?;
+    search.bar.finish_and_clear();
+    match options.json {
+        true => say(&searched.json(&scenario).to_string()),
+        false => searched.print(&scenario),
+    }
+    Ok(match (&searched.explored.verdict, searched.explored.stopped) {
+        (Verdict::Holds, _) => Ended::Holds,
+        (Verdict::Violated(_), _) => Ended::Violated,
+        (Verdict::Unknown, Some(Bound::Interrupted)) => Ended::Interrupted,
+        (Verdict::Unknown, _) => Ended::Bounded,
+    })
+}
+
+impl Search<'_> {
+    /// Searches `scenario` with its model.
+    pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Searched> {
+        let prepared = prepare(model, scenario, 0)?;
+        let (options, mut left_out) = (self.options, Vec::new());
+        let world = prepared.sim.world();
+        let servers = world.ids().filter(|node| !world.is_client(*node)).count();
+        if options.partitions > 0 && servers > MOST_SPLIT {
+            bail!(
+                "--partitions: {} has {servers} nodes, and at most {MOST_SPLIT} can be split",
+                scenario.file
+            );
+        }
+        left_out.extend(prepared.promises.iter().map(|promise| format!("that {}", promise.name())));
+        let mut search = explore(|_| prepared.sim)
+            .messages(match options.network {
+                NetworkOption::Multiset => Messages::Multiset,
+                NetworkOption::Set => Messages::Set,
+                NetworkOption::Ordered => Messages::Ordered,
+            })
+            .drops(options.drops)
+            .duplicates(options.duplicates)
+            .crashes(options.crashes)
+            .partitions(options.partitions)
+            .max_states(options.max_states as usize)
+            .max_memory((options.max_memory as usize) << 20)
+            .watch(|progress| self.tell(progress));
+        search = options.timers.into_iter().fold(search, |search, timers| search.timers(timers));
+        search = options.max_depth.into_iter().fold(search, |search, depth| search.max_depth(depth as usize));
+        search = options.threads.into_iter().fold(search, |search, threads| search.threads(threads as usize));
+        for property in prepared.properties {
+            match property.when {
+                When::EventuallyAfterHeal if options.eventually => {
+                    let Property { name, .. } = &property;
+                    let name = name.clone();
+                    search = search.eventually(&name, move |world| world.is_whole() && property.holds(world));
+                }
+                When::EventuallyAfterHeal => left_out.push(property.name),
+                When::Always | When::Reachable => search = search.properties([property]),
+            }
+        }
+        let explored = search.run();
+        let took = self.start.elapsed();
+        if let Verdict::Violated(path) = &explored.verdict
+            && path.property.contains("ctx.now() under exhaustive search")
+        {
+            bail!(
+                "{}: a process of the model `{}` reads its clock ({}): exhaustive search does not apply to it",
+                scenario.file,
+                model.name(),
+                path.property
+            );
+        }
+        Ok(Searched { explored, left_out, took })
+    }
+
+    fn tell(&self, progress: &Progress) -> bool {
+        let seconds = self.start.elapsed().as_secs_f64().max(1e-9);
+        let rate = progress.distinct as f64 / seconds;
+        self.bar.set_message(format!(
+            "{} states, {rate:.0}/s, depth {}, {} more at the next, {} MiB",
+            progress.distinct,
+            progress.depth,
+            progress.frontier,
+            progress.bytes >> 20
+        ));
+        self.bar.tick();
+        !self.interrupt.happened()
+    }
+}
+
+impl Searched {
+    fn rate(&self) -> f64 {
+        self.explored.distinct as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+
+    fn json(&self, scenario: &Scenario) -> serde_json::Value {
+        let Explored { distinct, generated, depth, verdict, stopped, unreached, bytes } = &self.explored;
+        let mut json = json!({
+            "model": scenario.content.model.get_ref(),
+            "scenario": scenario.name,
+            "distinct": distinct,
+            "generated": generated,
+            "depth": depth,
+            "verdict": match verdict {
+                Verdict::Holds => "holds",
+                Verdict::Violated(_) => "violated",
+                Verdict::Unknown => "unknown",
+            },
+            "bound": stopped.map(|bound| bound.to_string()),
+            "states_per_second": self.rate().round(),
+            "seconds": self.took.as_secs_f64(),
+            "bytes": bytes,
+            "not_reached": unreached,
+            "left_out": self.left_out,
+        });
+        if let Verdict::Violated(path) = verdict {
+            json["counterexample"] =
+                json!({"property": path.property, "steps": path.steps, "repeated_from": path.cycle});
+        }
+        json
+    }
+
+    fn print(&self, scenario: &Scenario) {
+        let Explored { distinct, generated, depth, verdict, stopped, unreached, bytes } = &self.explored;
+        say(&format!("{}  ({}, every run within bounds)", scenario.name, scenario.content.model.get_ref()));
+        say("");
+        say(&format!("  distinct     {distinct} states, {} bytes each", bytes / (*distinct).max(1)));
+        say(&format!("  generated    {generated}"));
+        say(&format!("  depth        {depth}"));
+        say(&format!("  speed        {:.0} states/s, {:.2} s", self.rate(), self.took.as_secs_f64()));
+        for property in unreached {
+            say(&format!("  not reached  {property}"));
+        }
+        for property in &self.left_out {
+            say(&format!("  left out     {property}"));
+        }
+        match (verdict, stopped) {
+            (Verdict::Holds, _) => say("  verdict      holds"),
+            (Verdict::Violated(path), _) => {
+                say("  verdict      violated");
+                say("");
+                say(path.to_string().trim_end());
+            }
+            (Verdict::Unknown, Some(bound)) => say(&format!("  verdict      unknown: {bound} came first")),
+            (Verdict::Unknown, None) => say("  verdict      unknown"),
+        }
+    }
+}
