@@ -13,6 +13,7 @@ mod output;
 mod overrides;
 mod run;
 mod scenario;
+mod shrink;
 mod sweep;
 mod sweep_report;
 mod tally;
@@ -48,6 +49,8 @@ enum Command {
     Sweep(sweep::Options),
     /// Runs a saved failure again, and says whether it is the same
     Replay(failure::Options),
+    /// Makes a saved failure smaller, until no single thing can be left out
+    Shrink(shrink::Options),
 }
 
 /// How a command ended that was not given bad input.
@@ -72,6 +75,7 @@ pub fn main(models: Models) -> ExitCode {
         Command::Run(options) => run::run(&models, &options),
         Command::Sweep(options) => sweep::sweep(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
+        Command::Shrink(options) => shrink::shrink(&models, &options),
     };
     match ended {
         Ok(Ended::Holds) => ExitCode::SUCCESS,

@@ -52,6 +52,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
+//! | made small | [`shrink`] | how to ask a driver for a run again, with less in it |
 //! | drivers | [`simulation`], [`explorer`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
 //! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
@@ -163,6 +164,7 @@ pub mod property;
 pub mod random;
 pub mod record;
 mod scheduler;
+pub mod shrink;
 pub mod simulation;
 pub mod staleness;
 pub mod storage;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 33] = [
     "time",
     "clock",
     "fingerprint",
@@ -35,6 +35,7 @@ const ORDER: [&str; 32] = [
     "property",
     "simulation",
     "explorer",
+    "shrink",
     "check",
     "model",
     "command",

@@ -1,6 +1,7 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
 pub mod key_value;
+pub mod lock;
 pub mod multi_paxos;
 pub mod paxos;
 pub mod queue;
@@ -19,6 +20,7 @@ pub fn all() -> Models {
         .with(queue::Queue)
         .with(store::Abd)
         .with(store::Dynamo)
+        .with(lock::LockService)
 }
 
 /// The README's programs compile.

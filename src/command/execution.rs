@@ -4,17 +4,18 @@ use super::faults::Faults;
 use super::scenario::Scenario;
 use super::trace::Trace;
 use crate::caught::caught;
-use crate::fault::FaultPlan;
+use crate::fault::{Edit, FaultPlan};
 use crate::impact::Impact;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::process::Value;
 use crate::property::{Property, When};
+use crate::shrink::{Case, Heard, Listener};
 use crate::simulation::Simulation;
 use crate::staleness::{Read, Staleness};
 use crate::time::{Time, format_span};
 use crate::world::World;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -23,9 +24,22 @@ pub(super) struct Run<'a> {
     pub(super) seed: u64,
     /// Another plan than that of the scenario and the seed.
     pub(super) plan: Option<&'a FaultPlan>,
+    /// Written down, instead of all faults of the scenario and the seed.
+    pub(super) case: Option<&'a Case>,
+    /// Only as long as is needed to see whether this check is violated, and at most until that time.
+    pub(super) only: Option<(&'a str, Time)>,
+    /// Whether it is to be said what can be made explicit.
+    pub(super) listens: bool,
     /// Without digest, story and trace, as fast as it can.
     pub(super) blind: bool,
     pub(super) trace: Option<Trace>,
+}
+
+impl Run<'_> {
+    /// Of a seed, with whatever it and the scenario draw.
+    pub(super) fn of(seed: u64) -> Self {
+        Run { seed, plan: None, case: None, only: None, listens: false, blind: false, trace: None }
+    }
 }
 
 /// What a run came to.
@@ -48,6 +62,10 @@ pub(super) struct Finished {
     pub(super) inert: Vec<String>,
     /// A drawing of the last exchanges before a violation.
     pub(super) story: String,
+    /// The edits that touched nothing.
+    pub(super) stale: Vec<Edit>,
+    /// Of a run that listens.
+    pub(super) heard: Option<Heard>,
 }
 
 /// One property, judged.
@@ -122,18 +140,27 @@ impl Run<'_> {
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
         let Prepared { mut sim, properties, fresh_reads, faults } = prepare(model, scenario, self.seed)?;
         let mut plan = faults.plan();
-        match self.plan {
-            Some(given) => {
+        let listener = self.listens.then(|| sim.observe(Listener::default()));
+        match (self.plan, self.case) {
+            (_, Some(case)) => {
+                plan = case.plan();
+                case.apply(&mut sim).map_err(|problem| anyhow!("{problem}"))?;
+            }
+            (Some(given), None) => {
                 check_plan(given, sim.world())?;
                 plan = given.clone();
                 sim.schedule_plan(&plan);
             }
-            None => faults.schedule(&mut sim),
+            (None, None) => faults.schedule(&mut sim),
         }
         let last_planned = plan.iter().map(|planned| planned.at).max().unwrap_or(Time::ZERO);
-        let last_fault = last_planned.max(faults.last_aimed());
-        let end = Time::ZERO + scenario.content.duration;
-        if self.blind {
+        let last_fault = match self.case {
+            Some(_) => last_planned,
+            None => last_planned.max(faults.last_aimed()),
+        };
+        let whole = Time::ZERO + scenario.content.duration;
+        let end = self.only.map_or(whole, |(_, limit)| whole.min(limit));
+        if self.blind && !self.listens {
             sim.detach_all();
         }
         let metrics = sim.observe(Metrics::default().with_deadline(scenario.content.deadline));
@@ -143,7 +170,10 @@ impl Run<'_> {
         if let Some(trace) = &self.trace {
             sim.observe(trace.clone());
         }
-        let (mut checks, story) = judge(&mut sim, &properties, end, last_fault);
+        let only = self.only.map(|(name, _)| name);
+        let (mut checks, story) = judge(&mut sim, &properties, end, last_fault, only);
+        let heard = listener.map(|listener| sim.observer(listener).heard(&sim));
+        let stale = sim.inert_edits().cloned().collect();
         let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
         let impact = sim.observer(impact).clone();
         // What aimed faults have hit is part of the plan that runs this again.
@@ -162,7 +192,21 @@ impl Run<'_> {
             checks.push(no_read_is_stale(&staleness, sim.world()));
         }
         let unsynced = sim.world().ids().map(|node| sim.world().storage(node).unsynced()).sum();
-        Ok(Finished { digest, metrics, end, staleness, impact, kinds, unsynced, plan, checks, inert, story })
+        Ok(Finished {
+            digest,
+            metrics,
+            end,
+            staleness,
+            impact,
+            kinds,
+            unsynced,
+            plan,
+            checks,
+            inert,
+            story,
+            stale,
+            heard,
+        })
     }
 }
 
@@ -189,7 +233,7 @@ impl Finished {
     }
 }
 
-const NO_PANIC: &str = "nothing panics";
+pub(super) const NO_PANIC: &str = "nothing panics";
 const FRESH_READS: &str = "no read is stale";
 
 /// Of a model that promises it.
@@ -232,7 +276,8 @@ fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
 fn chosen<M: Model>(model: &M, scenario: &Scenario) -> Result<(Vec<Property<'static, M::Message>>, bool)> {
     let (properties, fresh_reads) = (model.properties(), model.reads_are_fresh());
     let Some(asked) = &scenario.content.checks else { return Ok((properties, fresh_reads)) };
-    let known = names(&properties, fresh_reads);
+    // Of any store it can be asked; only some promise it.
+    let known = names(&properties, true);
     for name in asked {
         if !known.iter().any(|(known, _)| known == name.get_ref()) {
             let known: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
@@ -244,7 +289,7 @@ fn chosen<M: Model>(model: &M, scenario: &Scenario) -> Result<(Vec<Property<'sta
     }
     let is_asked = |name: &str| asked.iter().any(|asked| asked.get_ref() == name);
     let properties = properties.into_iter().filter(|property| is_asked(&property.name)).collect();
-    Ok((properties, fresh_reads && is_asked(FRESH_READS)))
+    Ok((properties, is_asked(FRESH_READS)))
 }
 
 /// Runs to the end, and judges. What must always hold is asked after each event; what must hold eventually,
@@ -255,6 +300,7 @@ fn judge<M: Value>(
     properties: &[Property<'static, M>],
     end: Time,
     last_fault: Time,
+    only: Option<&str>,
 ) -> (Vec<Checked>, String) {
     // When each property was first violated (always) or first held (the others).
     let mut found: BTreeMap<usize, Time> = BTreeMap::new();
@@ -273,6 +319,9 @@ fn judge<M: Value>(
                 };
                 if !found.contains_key(&index) && property.holds(sim.world()) == awaited {
                     found.insert(index, sim.now());
+                    if property.when == When::Always && only == Some(&property.name) {
+                        return;
+                    }
                     if property.when == When::Always && story.is_empty() {
                         story = sim.story();
                     }

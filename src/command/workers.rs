@@ -24,7 +24,7 @@ impl Interrupt {
         Ok(interrupt)
     }
 
-    fn happened(&self) -> bool {
+    pub(super) fn happened(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }

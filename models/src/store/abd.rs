@@ -1,6 +1,6 @@
 //! The consistent store as the command sees it.
 
-use super::{AfterRead, Contact, Message, Numbers, Options, Replica, Requests, are_stored};
+use super::{AfterRead, Contact, Message, Mistake, Numbers, Options, Replica, Requests, are_stored};
 use crate::key_value;
 use crate::paxos::majority;
 use netsplit::client::{ClientOptions, KeyValueOptions};
@@ -27,6 +27,7 @@ pub struct AbdParameters {
     pub durable: bool,
     #[serde(with = "netsplit::time::span")]
     pub resend_interval: Duration,
+    pub mistake: Mistake,
 }
 
 impl Default for AbdParameters {
@@ -39,6 +40,7 @@ impl Default for AbdParameters {
             write_back: true,
             durable: true,
             resend_interval: milliseconds(50),
+            mistake: Mistake::None,
         }
     }
 }
@@ -60,6 +62,7 @@ impl AbdParameters {
             durable: self.durable,
             resend_interval: self.resend_interval,
             give_up: self.client.timeout,
+            mistake: self.mistake,
         }
     }
 }
@@ -85,6 +88,7 @@ impl Model for Abd {
             ("write_back", "whether a read writes what it has read to a majority before it answers"),
             ("durable", "whether a replica stores a value through crashes, before it says so"),
             ("resend_interval", "how long a coordinator waits before it asks again"),
+            ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
         ]
     }
 

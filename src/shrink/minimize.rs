@@ -1,0 +1,469 @@
+//! The search for a smaller case: what is tried, in which order, and what is kept.
+//!
+//! Candidates are tried in a fixed order, and of those that run at the same time the first that fails counts, so
+//! that the result is the same for any number of threads. Only an interrupt depends on the clock.
+
+use super::{Base, Case, Failure, Heard};
+use crate::fault::{Change, Edit, Fault};
+use crate::links::Links;
+use crate::node::NodeId;
+use crate::time::{Time, nanoseconds_of};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+/// Whoever runs a case and judges it.
+pub(crate) trait Subject: Sync {
+    /// How the run of `case` fails, if it does.
+    fn run(&self, case: &Case) -> Option<Failure>;
+    /// The same, and what there was to hear.
+    fn listen(&self, case: &Case) -> (Option<Failure>, Heard);
+    /// Whether `property` is only violated by what never happens: then a node that is not there proves nothing.
+    fn is_eventual(&self, property: &str) -> bool;
+}
+
+/// How long to search.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many runs at most.
+    pub runs: u64,
+    /// How many at a time.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    /// Twenty thousand runs, on as many threads as there are processors.
+    fn default() -> Self {
+        Options { runs: 20_000, threads: thread::available_parallelism().map_or(1, usize::from) }
+    }
+}
+
+/// How far a search has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// How many runs so far.
+    pub runs: u64,
+    /// The faults and edits of the smallest case so far.
+    pub items: usize,
+}
+
+/// How large a failing run is, up to its violation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Faults.
+    pub faults: usize,
+    /// Messages that are lost, late or doubled, as far as that is written down.
+    pub edits: usize,
+    /// Operations that clients invoke.
+    pub operations: usize,
+    /// Clients that take part.
+    pub clients: usize,
+    /// Other nodes that take part.
+    pub nodes: usize,
+}
+
+impl Size {
+    /// Faults and edits: what one would have to explain.
+    pub fn items(&self) -> usize {
+        self.faults + self.edits
+    }
+}
+
+/// A failing run made small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// The smallest case found.
+    pub case: Case,
+    /// How it fails: in the same way as the run that was given.
+    pub failure: Failure,
+    /// The size of the run that was given.
+    pub before: Size,
+    /// The size of the case.
+    pub after: Size,
+    /// How many runs it took.
+    pub runs: u64,
+    /// Whether no single thing can be left out; otherwise the search was ended before.
+    pub is_minimal: bool,
+}
+
+struct Search<'a> {
+    subject: &'a dyn Subject,
+    target: &'a Failure,
+    options: Options,
+    progress: &'a (dyn Fn(Progress) + Sync),
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    runs: u64,
+    stopped: bool,
+    best: Case,
+    /// The cases that were tried and do not fail in the same way.
+    refused: BTreeSet<String>,
+}
+
+/// Shrinks `case`, which fails. None if it does not.
+pub(crate) fn shrink(
+    subject: &dyn Subject,
+    case: &Case,
+    options: Options,
+    progress: &(dyn Fn(Progress) + Sync),
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Option<Shrunk> {
+    let (failure, heard) = subject.listen(case);
+    let target = failure?;
+    let (best, refused) = (case.clone(), BTreeSet::new());
+    let mut search =
+        Search { subject, target: &target, options, progress, interrupted, runs: 1, stopped: false, best, refused };
+    let operations = search.operations(&heard);
+    let mut known = BTreeSet::new();
+    let kept: Vec<Edit> = case.edits.clone();
+    known.extend(kept.iter().map(|edit| edit.address));
+    let new = |edits: &[Edit]| edits.iter().filter(|edit| !known.contains(&edit.address)).cloned().collect();
+    let (unusual, delays): (Vec<Edit>, Vec<Edit>) = (new(&heard.unusual), new(&heard.delays));
+
+    // From the plainest base to the one that is nothing but the run that was given.
+    let mut explicit = case.clone();
+    explicit.faults.retain(|spell| spell.at <= target.time || subject.is_eventual(&target.property));
+    explicit.operations = operations;
+    let with = |base: Base, edits: &[&[Edit]]| Case { base, edits: edits.concat(), ..explicit.clone() };
+    let usual = usual_delay(&heard.delays);
+    let constants = round(usual).into_iter().chain([usual, 1_000_000, 5_000_000, 10_000_000, 20_000_000]);
+    let constants = constants.map(|delay| Base::Constant(Duration::from_nanos(delay)));
+    let mut plain: Vec<Case> = constants.map(|base| with(base, &[&kept, &unusual])).collect();
+    let written = with(Base::Constant(Duration::from_nanos(usual)), &[&kept, &unusual, &delays]);
+    let lossless = with(Base::Lossless, &[&kept, &unusual]);
+    if case.base != Base::Drawn {
+        plain = vec![explicit.clone()];
+    }
+    let found = if search.first(&plain) {
+        search.minimize(&heard);
+        search.best.clone()
+    } else {
+        let mut found: Vec<Case> = Vec::new();
+        for start in [written, lossless, explicit.clone()] {
+            // What no list of delays makes small may be small by itself, over delays that are drawn.
+            if found.first().is_some_and(|case| case.items() <= ENOUGH) || found.len() == 2 {
+                break;
+            }
+            if search.first(std::slice::from_ref(&start)) {
+                search.minimize(&heard);
+                found.push(search.best.clone());
+            }
+        }
+        match found.into_iter().min_by_key(|case| (case.items(), case.base == Base::Drawn)) {
+            Some(found) => found,
+            None => {
+                search.best = case.clone();
+                search.minimize(&heard);
+                search.best.clone()
+            }
+        }
+    };
+    let (failure, small) = subject.listen(&found);
+    let before = Size { faults: explicit.faults.len(), edits: kept.len() + unusual.len(), ..size(&heard, case) };
+    Some(Shrunk {
+        failure: failure.unwrap_or_else(|| target.clone()),
+        before,
+        after: Size { faults: found.faults.len(), edits: found.edits.len(), ..size(&small, &found) },
+        runs: search.runs,
+        is_minimal: !search.stopped,
+        case: found,
+    })
+}
+
+/// So few faults and edits can be explained.
+const ENOUGH: usize = 5;
+
+fn size(heard: &Heard, case: &Case) -> Size {
+    let present = |nodes: &[NodeId]| nodes.iter().filter(|node| !case.absent.contains(node)).count();
+    Size {
+        operations: heard.operations.values().map(Vec::len).sum(),
+        clients: present(&heard.clients),
+        nodes: present(&heard.nodes),
+        ..Size::default()
+    }
+}
+
+/// The delay in the middle, rounded to something near.
+fn usual_delay(delays: &[Edit]) -> u64 {
+    let span = |edit: &Edit| match edit.change {
+        Change::Delay(span) => Some(nanoseconds_of(span)),
+        _ => None,
+    };
+    let mut spans: Vec<u64> = delays.iter().filter_map(span).collect();
+    spans.sort_unstable();
+    let middle = spans.get(spans.len() / 2).copied().unwrap_or(1_000_000);
+    let unit = 10u64.pow(middle.max(1).ilog10());
+    ((middle + unit / 2) / unit * unit).max(1)
+}
+
+/// Rounder numbers of nanoseconds near this one, the roundest first.
+fn round(span: u64) -> Vec<u64> {
+    const UNITS: [u64; 7] =
+        [10_000_000_000, 1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000];
+    let coarse = UNITS.into_iter().take_while(|unit| !span.is_multiple_of(*unit));
+    let mut rounder: Vec<u64> = Vec::new();
+    for unit in coarse.filter(|unit| span >= *unit / 2) {
+        for near in [(span + unit / 2) / unit * unit, span / unit * unit, span.div_ceil(unit) * unit] {
+            if near != span && near > 0 && !rounder.contains(&near) {
+                rounder.push(near);
+            }
+        }
+    }
+    rounder
+}
+
+fn round_time(time: Time) -> impl Iterator<Item = Time> {
+    round(time.as_nanoseconds()).into_iter().map(Time::from_nanoseconds)
+}
+
+/// Without some of its elements.
+fn without<T: Clone>(all: &[T], left_out: Range<usize>) -> Vec<T> {
+    [&all[..left_out.start], &all[left_out.end..]].concat()
+}
+
+impl Search<'_> {
+    /// The operations of those clients that invoke what is written down and nothing else.
+    fn operations(&mut self, heard: &Heard) -> BTreeMap<NodeId, Vec<(u64, Time)>> {
+        let none = heard.operations.keys().map(|&client| (client, Vec::new())).collect();
+        let (_, idle) = self.subject.listen(&Case { operations: none, ..self.best.clone() });
+        self.runs += 1;
+        let listens = |(client, _): &(&NodeId, &Vec<_>)| !idle.operations.contains_key(client);
+        heard.operations.iter().filter(listens).map(|(client, all)| (*client, all.clone())).collect()
+    }
+
+    /// Tries cases in their order, and takes the first that fails in the same way.
+    fn first(&mut self, candidates: &[Case]) -> bool {
+        let fresh: Vec<&Case> = candidates.iter().filter(|case| !self.was_refused(case)).collect();
+        for batch in fresh.chunks(self.options.threads.max(1)) {
+            if self.attempt(batch).is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn was_refused(&self, case: &Case) -> bool {
+        case.edits.len() <= FEW && self.refused.contains(&case.to_string())
+    }
+
+    /// Runs a few cases at the same time, and takes the first that fails in the same way: its place.
+    fn attempt(&mut self, batch: &[&Case]) -> Option<usize> {
+        let left = self.options.runs.saturating_sub(self.runs);
+        self.stopped |= left == 0 || (self.interrupted)();
+        if self.stopped || batch.is_empty() {
+            return None;
+        }
+        let batch = &batch[..batch.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        let fails = |case: &Case| self.subject.run(case).is_some_and(|found| found.is_like(self.target));
+        let failing: Vec<bool> = match batch {
+            [one] => vec![fails(one)],
+            _ => {
+                let results = Mutex::new(vec![false; batch.len()]);
+                thread::scope(|scope| {
+                    for (place, case) in batch.iter().enumerate() {
+                        let (results, fails) = (&results, &fails);
+                        scope.spawn(move || {
+                            let failing = fails(case);
+                            if let Ok(mut results) = results.lock() {
+                                results[place] = failing;
+                            }
+                        });
+                    }
+                });
+                results.into_inner().unwrap_or_default()
+            }
+        };
+        let first = failing.iter().position(|failing| *failing);
+        // What ran beside the first that fails is no part of the search.
+        let tried = first.map_or(batch.len(), |place| place + 1);
+        self.runs += tried as u64;
+        for case in batch[..tried].iter().zip(&failing).filter(|(_, failing)| !**failing).map(|(case, _)| case) {
+            if case.edits.len() <= FEW {
+                self.refused.insert(case.to_string());
+            }
+        }
+        if let Some(place) = first {
+            self.best = batch[place].clone();
+            (self.progress)(Progress { runs: self.runs, items: self.best.items() });
+        }
+        first
+    }
+
+    /// Leaves out as much as it can of a list: first large pieces of it, then single elements.
+    fn reduce(&mut self, count: fn(&Case) -> usize, without: fn(&Case, Range<usize>) -> Case) {
+        let mut length = count(&self.best);
+        while length > 0 {
+            let mut end = count(&self.best);
+            while end > 0 && !self.stopped {
+                let (mut pieces, mut start) = (Vec::new(), end);
+                while start > 0 && pieces.len() < self.options.threads.max(1) {
+                    let piece = start.saturating_sub(length)..start;
+                    start = piece.start;
+                    let case = without(&self.best, piece.clone());
+                    if !self.was_refused(&case) {
+                        pieces.push((piece, case));
+                    }
+                }
+                let cases: Vec<&Case> = pieces.iter().map(|(_, case)| case).collect();
+                end = self.attempt(&cases).map_or(start, |place| pieces[place].0.start);
+            }
+            length /= 2;
+        }
+    }
+
+    /// Until no single thing can be left out, and nothing can be rounder.
+    fn minimize(&mut self, heard: &Heard) {
+        loop {
+            let before = self.best.clone();
+            self.leave_out(heard);
+            if self.best != before {
+                continue;
+            }
+            self.simplify();
+            if self.best == before || self.stopped {
+                return;
+            }
+        }
+    }
+
+    fn leave_out(&mut self, heard: &Heard) {
+        self.reduce(
+            |case| case.faults.len(),
+            |case, range| Case { faults: without(&case.faults, range), ..case.clone() },
+        );
+        self.reduce(
+            |case| case.edits.len(),
+            |case, range| Case { edits: without(&case.edits, range), ..case.clone() },
+        );
+        // Without some of its nodes, much never happens in any system.
+        let proves = !self.subject.is_eventual(&self.target.property);
+        for &node in heard.clients.iter().chain(&heard.nodes).filter(|_| proves) {
+            if !self.best.absent.contains(&node) {
+                let candidate = lacking(&self.best, node);
+                self.first(&[candidate]);
+            }
+        }
+        self.reduce(
+            |case| case.operations.values().map(Vec::len).sum(),
+            |case, range| {
+                let mut place = 0;
+                let mut is_kept = |_: &(u64, Time)| {
+                    place += 1;
+                    !range.contains(&(place - 1))
+                };
+                let mut operations = case.operations.clone();
+                operations.values_mut().for_each(|list| list.retain(&mut is_kept));
+                Case { operations, ..case.clone() }
+            },
+        );
+    }
+
+    /// Smaller partitions, faults that stay, round times and delays.
+    fn simplify(&mut self) {
+        let stays = !self.subject.is_eventual(&self.target.property);
+        for place in 0..self.best.faults.len() {
+            let spell = self.best.faults[place].clone();
+            let with = |best: &Case, change: &dyn Fn(&mut super::Spell)| {
+                let mut case = best.clone();
+                change(&mut case.faults[place]);
+                case
+            };
+            if stays && spell.until.is_some() {
+                let candidate = with(&self.best, &|spell| spell.until = None);
+                self.first(&[candidate]);
+            }
+            while let Some(links) = links_of(&self.best.faults[place].fault) {
+                let smaller = smaller(links).into_iter().map(|links| {
+                    with(&self.best, &|spell| spell.fault = relinked(&spell.fault, links.clone()))
+                });
+                let candidates: Vec<Case> = smaller.collect();
+                if !self.first(&candidates) {
+                    break;
+                }
+            }
+            let (at, until) = (spell.at, self.best.faults[place].until);
+            let earlier = |at: &Time| until.is_none_or(|until| *at < until);
+            let candidates: Vec<Case> = round_time(at)
+                .filter(earlier)
+                .map(|at| with(&self.best, &|spell| spell.at = at))
+                .collect();
+            self.first(&candidates);
+            if let Some(until) = until {
+                let at = self.best.faults[place].at;
+                let later = round_time(until).filter(|until| *until > at);
+                let candidates: Vec<Case> =
+                    later.map(|until| with(&self.best, &|spell| spell.until = Some(until))).collect();
+                self.first(&candidates);
+            }
+        }
+        for place in 0..self.best.edits.len() {
+            let (Change::Delay(span) | Change::Duplicate(span)) = self.best.edits[place].change else { continue };
+            let with = |span: u64| {
+                let mut case = self.best.clone();
+                let (Change::Delay(old) | Change::Duplicate(old)) = &mut case.edits[place].change else {
+                    return case;
+                };
+                *old = Duration::from_nanos(span);
+                case
+            };
+            let candidates: Vec<Case> = round(nanoseconds_of(span)).into_iter().map(with).collect();
+            self.first(&candidates);
+        }
+        let written: Vec<(NodeId, usize)> =
+            self.best.operations.iter().flat_map(|(&client, list)| (0..list.len()).map(move |i| (client, i))).collect();
+        for (client, place) in written {
+            let with = |at: Time| {
+                let mut case = self.best.clone();
+                case.operations.entry(client).and_modify(|list| list[place].1 = at);
+                case
+            };
+            let candidates: Vec<Case> = round_time(self.best.operations[&client][place].1).map(with).collect();
+            self.first(&candidates);
+        }
+    }
+}
+
+/// Cases with so few edits are remembered, so as not to be tried twice.
+const FEW: usize = 50;
+
+/// The same without a node, and without what concerns it alone.
+fn lacking(case: &Case, node: NodeId) -> Case {
+    let mut case = case.clone();
+    case.absent.insert(node);
+    case.operations.remove(&node);
+    case.edits.retain(|edit| edit.address.from != node && edit.address.to != node);
+    case.faults.retain(|spell| links_of(&spell.fault).is_some() || !spell.fault.nodes().contains(&node));
+    case
+}
+
+fn links_of(fault: &Fault) -> Option<&Links> {
+    match fault {
+        Fault::Partition(links) | Fault::SlowLinks { links, .. } => Some(links),
+        _ => None,
+    }
+}
+
+fn relinked(fault: &Fault, links: Links) -> Fault {
+    match fault {
+        Fault::SlowLinks { by, .. } => Fault::SlowLinks { links, by: *by },
+        _ => Fault::Partition(links),
+    }
+}
+
+/// Fewer links: one way only, or with a node less on a side.
+fn smaller(links: &Links) -> Vec<Links> {
+    let mut fewer = Vec::new();
+    if !links.one_way {
+        fewer.push(Links { one_way: true, ..links.clone() });
+        fewer.push(Links { from: links.to.clone(), to: links.from.clone(), one_way: true });
+    }
+    let Links { from, to, .. } = links;
+    for place in (0..from.len()).filter(|_| from.len() > 1) {
+        fewer.push(Links { from: without(from, place..place + 1), ..links.clone() });
+    }
+    for place in (0..to.len()).filter(|_| to.len() > 1) {
+        fewer.push(Links { to: without(to, place..place + 1), ..links.clone() });
+    }
+    fewer
+}
