@@ -11,6 +11,7 @@ mod list;
 mod models;
 mod output;
 mod overrides;
+mod printed;
 mod run;
 mod scenario;
 mod shrink;
@@ -20,8 +21,10 @@ mod tally;
 mod trace;
 mod workers;
 mod written;
+mod zoo;
 
-pub use models::Models;
+pub use models::{KnownBug, Models};
+pub use printed::expect;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -51,6 +54,8 @@ enum Command {
     Replay(failure::Options),
     /// Makes a saved failure smaller, until no single thing can be left out
     Shrink(shrink::Options),
+    /// Finds every known bug of the models again, shrinks it, and prints the table
+    Zoo(zoo::Options),
 }
 
 /// How a command ended that was not given bad input.
@@ -76,6 +81,7 @@ pub fn main(models: Models) -> ExitCode {
         Command::Sweep(options) => sweep::sweep(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
         Command::Shrink(options) => shrink::shrink(&models, &options),
+        Command::Zoo(options) => zoo::zoo(&models, &options),
     };
     match ended {
         Ok(Ended::Holds) => ExitCode::SUCCESS,

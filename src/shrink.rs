@@ -13,13 +13,16 @@
 //!
 //! Nothing here knows how a run is judged: whoever shrinks gives a [`Subject`].
 
+mod candidates;
 mod heard;
 mod minimize;
+mod rust;
 mod text;
 
 pub(crate) use heard::{Heard, Listener};
 pub use minimize::{Options, Progress, Shrunk, Size};
 pub(crate) use minimize::{Subject, shrink};
+pub(crate) use rust::{commands, function_name};
 pub use text::ParseCaseError;
 
 use crate::distribution::constant;

@@ -8,6 +8,7 @@ pub mod queue;
 pub mod store;
 pub mod two_phase;
 pub mod two_phase_commit;
+pub mod zoo;
 
 use netsplit::command::Models;
 
@@ -21,6 +22,7 @@ pub fn all() -> Models {
         .with(store::Abd)
         .with(store::Dynamo)
         .with(lock::LockService)
+        .with_zoo(zoo::KNOWN_BUGS)
 }
 
 /// The README's programs compile.

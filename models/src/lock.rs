@@ -262,6 +262,10 @@ impl Model for LockService {
         "lock"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::lock::LockService".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "a lock with leases and fencing tokens, and a store that its holder writes to"
     }

@@ -217,6 +217,10 @@ impl Model for MultiPaxos {
         "multi-paxos"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::multi_paxos::MultiPaxos".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "Multi-Paxos: a replicated log under a stable leader"
     }

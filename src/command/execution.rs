@@ -10,10 +10,11 @@ use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::process::Value;
 use crate::property::{Property, When};
-use crate::shrink::{Case, Heard, Listener};
+use crate::shrink::{Case, Failure, Heard, Listener};
 use crate::simulation::Simulation;
 use crate::staleness::{Read, Staleness};
-use crate::time::{Time, format_span};
+use crate::story::Story;
+use crate::time::{Duration, Time, format_span};
 use crate::world::World;
 use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
@@ -89,6 +90,11 @@ impl Checked {
     fn violated(name: &str, when: &'static str, reason: String, at: Time) -> Checked {
         let (name, reason) = (name.to_string(), Some(reason));
         Checked { name, when, verdict: "violated", reason, at: Some(at), reached: false }
+    }
+
+    pub(super) fn failure(&self) -> Failure {
+        let (property, how) = (self.name.clone(), self.reason.clone().unwrap_or_default());
+        Failure { property, how, time: self.at.unwrap_or_default() }
     }
 
     pub(super) fn holds(&self) -> bool {
@@ -167,12 +173,17 @@ impl Run<'_> {
         let staleness = sim.observe(Staleness::default());
         let impact = sim.observe(Impact::default());
         let digest = (!self.blind).then(|| sim.observe_digest());
+        // Of a case there is little to draw, and all of it can be of use.
+        let causes = self.case.filter(|_| !self.blind).map(|_| sim.observe(Story::of_causes()));
         if let Some(trace) = &self.trace {
             sim.observe(trace.clone());
         }
         let only = self.only.map(|(name, _)| name);
-        let (mut checks, story) = judge(&mut sim, &properties, end, last_fault, only);
+        let (mut checks, mut story) = judge(&mut sim, &properties, end, last_fault, only);
         let heard = listener.map(|listener| sim.observer(listener).heard(&sim));
+        if let Some(causes) = causes.filter(|_| only.is_some()) {
+            story = sim.observer(causes).draw_causes(DOZEN);
+        }
         let stale = sim.inert_edits().cloned().collect();
         let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
         let impact = sim.observer(impact).clone();
@@ -234,6 +245,35 @@ impl Finished {
 }
 
 pub(super) const NO_PANIC: &str = "nothing panics";
+/// Runs a scenario with what `change` does instead of its faults, until the last of them is over and on: how `check`
+/// is violated, if it is, with a drawing of what led there.
+pub(super) fn expectation<M: Model>(
+    model: &M,
+    scenario: &Scenario,
+    seed: u64,
+    check: &str,
+    change: impl FnOnce(&mut Simulation<M::Message>) -> Duration,
+) -> Result<Option<(Failure, String)>> {
+    let Prepared { mut sim, mut properties, fresh_reads, .. } = prepare(model, scenario, seed)?;
+    let last_fault = Time::ZERO + change(&mut sim);
+    let staleness = sim.observe(Staleness::default());
+    let causes = sim.observe(Story::of_causes());
+    properties.retain(|property| property.name == check);
+    if properties.is_empty() && ![NO_PANIC, FRESH_READS].contains(&check) {
+        bail!("there is no check `{check}`");
+    }
+    let end = Time::ZERO + scenario.content.duration;
+    let (mut checks, _) = judge(&mut sim, &properties, end, last_fault, Some(check));
+    if fresh_reads {
+        checks.push(no_read_is_stale(sim.observer(staleness), sim.world()));
+    }
+    let violated = checks.iter().find(|other| !other.holds() && other.name == check);
+    Ok(violated.map(|check| (check.failure(), sim.observer(causes).draw_causes(DOZEN))))
+}
+
+/// The lines of a drawing of causes.
+pub(super) const DOZEN: usize = 12;
+
 const FRESH_READS: &str = "no read is stale";
 
 /// Of a model that promises it.

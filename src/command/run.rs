@@ -112,7 +112,7 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     } else {
         print_summary(&scenario, seed, &finished);
         if let Some(shrunk) = &shrunk {
-            say_shrunk(shrunk);
+            say_shrunk(model, &scenario, shrunk);
         }
         if failure.is_some() {
             say(&format!("\n  replay  {}", run_line(&options.scenario, seed, &options.set)));

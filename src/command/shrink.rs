@@ -4,6 +4,7 @@ use super::execution::{Checked, Finished, Run};
 use super::failure::Saved;
 use super::models::{AnyModel, Models};
 use super::output::Folder;
+use super::printed;
 use super::scenario::Scenario;
 use super::workers::Interrupt;
 use super::{Ended, say};
@@ -60,15 +61,7 @@ impl Scene<'_> {
 
     fn failure(&self, finished: &Finished) -> Option<Failure> {
         let violated = |check: &&Checked| !check.holds() && check.name == self.check;
-        finished.checks.iter().find(violated).map(failure)
-    }
-}
-
-fn failure(check: &Checked) -> Failure {
-    Failure {
-        property: check.name.clone(),
-        how: check.reason.clone().unwrap_or_default(),
-        time: check.at.unwrap_or_default(),
+        finished.checks.iter().find(violated).map(Checked::failure)
     }
 }
 
@@ -155,7 +148,7 @@ pub(super) fn sized(size: &Size) -> String {
 }
 
 /// What shrinking came to, for a person.
-pub(super) fn say_shrunk(shrunk: &Shrunk) {
+pub(super) fn say_shrunk(model: &dyn AnyModel, scenario: &Scenario, shrunk: &Shrunk) {
     let Shrunk { case, before, after, runs, is_minimal, .. } = shrunk;
     say(&format!("\n  shrunk   in {runs} runs, from {}", sized(before)));
     say(&format!("           to {}", sized(after)));
@@ -168,6 +161,19 @@ pub(super) fn say_shrunk(shrunk: &Shrunk) {
     for line in case.to_string().lines() {
         say(&format!("    {line}"));
     }
+    let only = Some((&*shrunk.failure.property, Time::ZERO + scenario.content.duration));
+    let run = Run { case: Some(case), only, ..Run::of(case.seed) };
+    if let Ok(finished) = model.run(scenario, &run) {
+        say(&format!("\n{}", finished.story));
+    }
+}
+
+/// The shrunk failure as a test.
+fn say_test(model: &dyn AnyModel, scenario: &Scenario, shrunk: &Shrunk) {
+    say(&match printed::test(model, scenario, &shrunk.case, &shrunk.failure) {
+        Some(test) => format!("\nAs a test:\n\n{test}"),
+        None => "\nIt is no test that stands alone: its scenario names another file.".to_string(),
+    });
 }
 
 /// Shrinks a saved failure.
@@ -186,7 +192,8 @@ pub(super) fn shrink(models: &Models, options: &Options) -> Result<Ended> {
     let Some(shrunk) = shrunk(saved.model, &saved.scenario, &case, check, search, Some(&interrupt)) else {
         anyhow::bail!("{}: it is violated in one run and not in the next", options.file.display());
     };
-    say_shrunk(&shrunk);
+    say_shrunk(saved.model, &saved.scenario, &shrunk);
+    say_test(saved.model, &saved.scenario, &shrunk);
     let file = saved.file.with_shrunk(saved.model, &saved.scenario, &shrunk)?;
     let path = match &options.out {
         Some(out) => {

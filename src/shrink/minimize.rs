@@ -3,9 +3,12 @@
 //! Candidates are tried in a fixed order, and of those that run at the same time the first that fails counts, so
 //! that the result is the same for any number of threads. Only an interrupt depends on the clock.
 
-use super::{Base, Case, Failure, Heard};
-use crate::fault::{Change, Edit, Fault};
-use crate::links::Links;
+use super::candidates::{
+    lacking, links_of, relinked, round, round_time, smaller, usual_delay, without, without_operations,
+    without_operations_and_messages,
+};
+use super::{Base, Case, Failure, Heard, Spell};
+use crate::fault::{Change, Edit};
 use crate::node::NodeId;
 use crate::time::{Time, nanoseconds_of};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +55,7 @@ pub struct Progress {
 /// How large a failing run is, up to its violation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Faults.
+    /// Faults, nodes that must be down from the start included.
     pub faults: usize,
     /// Messages that are lost, late or doubled, as far as that is written down.
     pub edits: usize,
@@ -160,11 +163,19 @@ pub(crate) fn shrink(
         }
     };
     let (failure, small) = subject.listen(&found);
+    // A node that is left out for clarity's sake is no cause; one that must be absent is.
+    let must_lack = |node: &&NodeId| {
+        let absent = found.absent.iter().copied().filter(|other| other != *node).collect();
+        let present = Case { absent, ..found.clone() };
+        !small.clients.contains(node) && !subject.run(&present).is_some_and(|other| other.is_like(&target))
+    };
+    let lacking = found.absent.iter().filter(must_lack).count();
+    search.runs += found.absent.len() as u64;
     let before = Size { faults: explicit.faults.len(), edits: kept.len() + unusual.len(), ..size(&heard, case) };
     Some(Shrunk {
         failure: failure.unwrap_or_else(|| target.clone()),
         before,
-        after: Size { faults: found.faults.len(), edits: found.edits.len(), ..size(&small, &found) },
+        after: Size { faults: found.faults.len() + lacking, edits: found.edits.len(), ..size(&small, &found) },
         runs: search.runs,
         is_minimal: !search.stopped,
         case: found,
@@ -182,44 +193,6 @@ fn size(heard: &Heard, case: &Case) -> Size {
         nodes: present(&heard.nodes),
         ..Size::default()
     }
-}
-
-/// The delay in the middle, rounded to something near.
-fn usual_delay(delays: &[Edit]) -> u64 {
-    let span = |edit: &Edit| match edit.change {
-        Change::Delay(span) => Some(nanoseconds_of(span)),
-        _ => None,
-    };
-    let mut spans: Vec<u64> = delays.iter().filter_map(span).collect();
-    spans.sort_unstable();
-    let middle = spans.get(spans.len() / 2).copied().unwrap_or(1_000_000);
-    let unit = 10u64.pow(middle.max(1).ilog10());
-    ((middle + unit / 2) / unit * unit).max(1)
-}
-
-/// Rounder numbers of nanoseconds near this one, the roundest first.
-fn round(span: u64) -> Vec<u64> {
-    const UNITS: [u64; 7] =
-        [10_000_000_000, 1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000];
-    let coarse = UNITS.into_iter().take_while(|unit| !span.is_multiple_of(*unit));
-    let mut rounder: Vec<u64> = Vec::new();
-    for unit in coarse.filter(|unit| span >= *unit / 2) {
-        for near in [(span + unit / 2) / unit * unit, span / unit * unit, span.div_ceil(unit) * unit] {
-            if near != span && near > 0 && !rounder.contains(&near) {
-                rounder.push(near);
-            }
-        }
-    }
-    rounder
-}
-
-fn round_time(time: Time) -> impl Iterator<Item = Time> {
-    round(time.as_nanoseconds()).into_iter().map(Time::from_nanoseconds)
-}
-
-/// Without some of its elements.
-fn without<T: Clone>(all: &[T], left_out: Range<usize>) -> Vec<T> {
-    [&all[..left_out.start], &all[left_out.end..]].concat()
 }
 
 impl Search<'_> {
@@ -314,13 +287,22 @@ impl Search<'_> {
 
     /// Until no single thing can be left out, and nothing can be rounder.
     fn minimize(&mut self, heard: &Heard) {
+        // Nothing becomes larger, but what is round may stop being so when all of it becomes earlier.
+        for _ in 0..MOST_ROUNDS {
+            let before = self.best.clone();
+            self.leave_out_all(heard);
+            self.simplify();
+            if self.best == before || self.stopped {
+                return;
+            }
+        }
+        self.leave_out_all(heard);
+    }
+
+    fn leave_out_all(&mut self, heard: &Heard) {
         loop {
             let before = self.best.clone();
             self.leave_out(heard);
-            if self.best != before {
-                continue;
-            }
-            self.simplify();
             if self.best == before || self.stopped {
                 return;
             }
@@ -344,27 +326,52 @@ impl Search<'_> {
                 self.first(&[candidate]);
             }
         }
-        self.reduce(
-            |case| case.operations.values().map(Vec::len).sum(),
-            |case, range| {
-                let mut place = 0;
-                let mut is_kept = |_: &(u64, Time)| {
-                    place += 1;
-                    !range.contains(&(place - 1))
-                };
-                let mut operations = case.operations.clone();
-                operations.values_mut().for_each(|list| list.retain(&mut is_kept));
-                Case { operations, ..case.clone() }
-            },
-        );
+        let count = |case: &Case| case.operations.values().map(Vec::len).sum();
+        self.reduce(count, without_operations);
+        // Fewer operations are fewer messages, and an edit may mean one of the later of them.
+        if !self.best.edits.is_empty() {
+            self.reduce(count, without_operations_and_messages);
+        }
+    }
+
+    /// Everything earlier, and operations with small numbers.
+    fn begin_early(&mut self) {
+        let faults = self.best.faults.iter().map(|spell| spell.at);
+        let operations = self.best.operations.values().flatten().map(|(_, at)| *at);
+        let Some(first) = faults.chain(operations).min() else { return };
+        let earlier = |first_at: Duration| {
+            let by = first.since(Time::ZERO + first_at);
+            let shift = |time: &mut Time| *time = Time::ZERO + time.since(Time::ZERO + by);
+            let mut case = self.best.clone();
+            for spell in &mut case.faults {
+                shift(&mut spell.at);
+                spell.until.iter_mut().for_each(shift);
+            }
+            case.operations.values_mut().flatten().for_each(|(_, at)| shift(at));
+            case
+        };
+        let starts = [0, 100, 200, 500, 1_000, 2_000].map(Duration::from_millis);
+        let starts = starts.into_iter().filter(|start| Time::ZERO + *start < first);
+        let candidates: Vec<Case> = starts.map(earlier).collect();
+        self.first(&candidates);
+        for client in self.best.operations.keys().copied().collect::<Vec<_>>() {
+            let mut case = self.best.clone();
+            case.operations.entry(client).and_modify(|list| {
+                list.iter_mut().zip(1..).for_each(|((number, _), place)| *number = place);
+            });
+            if case != self.best {
+                self.first(&[case]);
+            }
+        }
     }
 
     /// Smaller partitions, faults that stay, round times and delays.
     fn simplify(&mut self) {
+        self.begin_early();
         let stays = !self.subject.is_eventual(&self.target.property);
         for place in 0..self.best.faults.len() {
             let spell = self.best.faults[place].clone();
-            let with = |best: &Case, change: &dyn Fn(&mut super::Spell)| {
+            let with = |best: &Case, change: &dyn Fn(&mut Spell)| {
                 let mut case = best.clone();
                 change(&mut case.faults[place]);
                 case
@@ -424,46 +431,8 @@ impl Search<'_> {
     }
 }
 
+/// How often times and delays are made round.
+const MOST_ROUNDS: usize = 5;
+
 /// Cases with so few edits are remembered, so as not to be tried twice.
 const FEW: usize = 50;
-
-/// The same without a node, and without what concerns it alone.
-fn lacking(case: &Case, node: NodeId) -> Case {
-    let mut case = case.clone();
-    case.absent.insert(node);
-    case.operations.remove(&node);
-    case.edits.retain(|edit| edit.address.from != node && edit.address.to != node);
-    case.faults.retain(|spell| links_of(&spell.fault).is_some() || !spell.fault.nodes().contains(&node));
-    case
-}
-
-fn links_of(fault: &Fault) -> Option<&Links> {
-    match fault {
-        Fault::Partition(links) | Fault::SlowLinks { links, .. } => Some(links),
-        _ => None,
-    }
-}
-
-fn relinked(fault: &Fault, links: Links) -> Fault {
-    match fault {
-        Fault::SlowLinks { by, .. } => Fault::SlowLinks { links, by: *by },
-        _ => Fault::Partition(links),
-    }
-}
-
-/// Fewer links: one way only, or with a node less on a side.
-fn smaller(links: &Links) -> Vec<Links> {
-    let mut fewer = Vec::new();
-    if !links.one_way {
-        fewer.push(Links { one_way: true, ..links.clone() });
-        fewer.push(Links { from: links.to.clone(), to: links.from.clone(), one_way: true });
-    }
-    let Links { from, to, .. } = links;
-    for place in (0..from.len()).filter(|_| from.len() > 1) {
-        fewer.push(Links { from: without(from, place..place + 1), ..links.clone() });
-    }
-    for place in (0..to.len()).filter(|_| to.len() > 1) {
-        fewer.push(Links { to: without(to, place..place + 1), ..links.clone() });
-    }
-    fewer
-}

@@ -58,6 +58,10 @@ impl Model for Paxos {
         "paxos"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::paxos::Paxos".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "single-decree Paxos: proposers and acceptors choose one value"
     }

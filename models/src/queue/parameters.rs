@@ -182,6 +182,10 @@ impl Model for Queue {
         "queue"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::queue::Queue".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "a message queue: producers, a broker, and consumers that acknowledge"
     }

@@ -75,6 +75,10 @@ impl Model for Abd {
         "abd"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::store::Abd".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "a consistent store: a register per key, read and written at majorities"
     }

@@ -91,6 +91,10 @@ impl Model for Dynamo {
         "dynamo"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::store::Dynamo".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "an available store: N/R/W quorums, the last writer wins, read repair"
     }

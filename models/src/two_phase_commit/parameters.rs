@@ -181,6 +181,10 @@ impl Model for TwoPhaseCommit {
         "two-phase-commit"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::two_phase_commit::TwoPhaseCommit".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "two-phase commit with logs, time-outs, recovery and cooperative termination"
     }
