@@ -34,7 +34,7 @@ pub const KNOWN_BUGS: &[KnownBug] = &[
         "mistake=none",
         "Phase 2b of Lamport, \"Paxos Made Simple\" (2001): an acceptor accepts \"unless it has already responded to a \
          prepare request having a number greater\".",
-        ["an accept is late"],
+        [],
         "Which two majorities share the acceptor that votes twice, and in which order does it vote?"
     ),
     bug!(

@@ -51,8 +51,8 @@ struct Found {
     bug: KnownBug,
     /// The seeds it took, sorted; a repetition that gave up counts as one more than it may take.
     seeds: Vec<u64>,
-    /// What the first repetition found, and with which run.
-    shrunk: Option<(Shrunk, String)>,
+    /// What the repetitions found, by size, each with the digest of its run.
+    shrunk: Vec<(Shrunk, String)>,
 }
 
 /// Looks for all of them.
@@ -145,57 +145,76 @@ fn look_for(
     interrupt: &Interrupt,
 ) -> Result<Found> {
     let (scenario, model) = read(models, &bug, &[])?;
-    let (mut seeds, mut first) = (Vec::new(), None);
+    let (mut seeds, mut all) = (Vec::new(), Vec::new());
     for repetition in 0..options.repetitions.max(1) {
         let start = repetition * APART;
         let range = start..start + options.most_seeds.min(APART);
         let failing = first_failing(model, &scenario, range.clone(), threads, Some(interrupt))?;
         seeds.push(failing.map_or(range.end, |seed| seed) - start + 1);
-        first = first.or(failing);
+        if let Some(seed) = failing {
+            all.extend(shrink_seed(model, &scenario, seed, options, threads, interrupt)?);
+        }
         // A bug that is not found in so many seeds is not found in the next million either.
         if failing.is_none() || interrupt.happened() {
             break;
         }
     }
     seeds.sort_unstable();
-    let Some(seed) = first else { return Ok(Found { bug, seeds, shrunk: None }) };
-    let finished = model.run(&scenario, &Run::of(seed))?;
+    all.sort_by_key(|(shrunk, _)| (shrunk.after.items(), shrunk.after.operations, shrunk.case.seed));
+    Ok(Found { bug, seeds, shrunk: all })
+}
+
+fn shrink_seed(
+    model: &dyn AnyModel,
+    scenario: &Scenario,
+    seed: u64,
+    options: &Options,
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Option<(Shrunk, String)>> {
+    let finished = model.run(scenario, &Run::of(seed))?;
     let check = first_violated(&finished.checks).context("it is violated once, and not when it is run again")?;
     let search = Search { runs: options.shrink_runs, threads };
     let case = Case::new(seed, &finished.plan, &[]);
-    let small = shrunk(model, &scenario, &case, check, search, Some(interrupt));
-    let Some(small) = small else { return Ok(Found { bug, seeds, shrunk: None }) };
-    let again = model.run(&scenario, &Run { case: Some(&small.case), ..Run::of(seed) })?;
-    Ok(Found { bug, seeds, shrunk: Some((small, again.digest)) })
+    let Some(small) = shrunk(model, scenario, &case, check, search, Some(interrupt)) else { return Ok(None) };
+    let again = model.run(scenario, &Run { case: Some(&small.case), ..Run::of(seed) })?;
+    Ok(Some((small, again.digest)))
 }
 
-const HEAD: &str = "| bug | seeds | before | after | least known | operations | runs |\n|---|--:|--:|--:|--:|--:|--:|";
+const HEAD: &str = "\
+| bug | seeds | before | after | largest | least known | operations | runs |
+|---|--:|--:|--:|--:|--:|--:|--:|";
 
 impl Found {
     fn median(&self) -> u64 {
         self.seeds[self.seeds.len() / 2]
     }
 
-    /// As the figures to meet have it.
+    /// Of the repetitions, what was shrunk to the middle size, and its digest.
+    fn middle(&self) -> Option<&(Shrunk, String)> {
+        self.shrunk.get(self.shrunk.len() / 2)
+    }
+
+    /// As the figures to meet have it, in the middle of the repetitions.
     fn is_small(&self) -> bool {
-        let small = |(shrunk, _): &(Shrunk, String)| {
+        self.middle().is_some_and(|(shrunk, _)| {
             shrunk.after.items() <= 5 && shrunk.after.items() <= self.bug.cause.len() + 1
-        };
-        self.shrunk.as_ref().is_some_and(small)
+        })
     }
 
     fn row(&self) -> String {
         let KnownBug { name, cause, .. } = self.bug;
         let (median, least) = (self.median(), cause.len());
-        match &self.shrunk {
+        let largest = self.shrunk.last().map_or(0, |(shrunk, _)| shrunk.after.items());
+        match self.middle() {
             Some((Shrunk { before, after, runs, .. }, _)) => format!(
-                "| {name} | {median} | {} | {} | {least} | {} to {} | {runs} |",
+                "| {name} | {median} | {} | {} | {largest} | {least} | {} to {} | {runs} |",
                 before.items(),
                 after.items(),
                 before.operations,
                 after.operations
             ),
-            None => format!("| {name} | not found | | | {least} | | |"),
+            None => format!("| {name} | not found | | | | {least} | | |"),
         }
     }
 }
@@ -207,12 +226,12 @@ fn table(all: &[Found]) -> String {
 
 fn cases(all: &[Found]) -> String {
     let mut text = String::new();
-    for Found { bug, shrunk, .. } in all {
+    for found @ Found { bug, .. } in all {
         let KnownBug { name, source, cause, question, .. } = bug;
         let _ = writeln!(text, "## {name}\n\n{source}\n\n*{question}*\n");
         let cause = if cause.is_empty() { "nothing has to go wrong".to_string() } else { cause.join("; ") };
         let _ = writeln!(text, "Least cause known: {cause}.\n");
-        if let Some((Shrunk { case, failure, .. }, digest)) = shrunk {
+        if let Some((Shrunk { case, failure, .. }, digest)) = found.shrunk.first() {
             let _ = writeln!(text, "    {}\n", case.to_string().replace('\n', "\n    "));
             let _ = writeln!(text, "`{}`: {}. Digest `{digest}`.\n", failure.property, failure.how);
         }

@@ -1,6 +1,6 @@
 //! What is tried: smaller and rounder things, made of what there is.
 
-use super::Case;
+use super::{Case, Spell};
 use crate::fault::{Change, Edit, Fault};
 use crate::links::Links;
 use crate::node::NodeId;
@@ -112,4 +112,41 @@ pub(super) fn smaller(links: &Links) -> Vec<Links> {
         fewer.push(Links { to: without(to, place..place + 1), ..links.clone() });
     }
     fewer
+}
+
+/// One fault in the place of two, or none: what one of them does, or what one node that they name suffers, for as long
+/// as both last or on to the end. The plainest first.
+pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], may_stay: bool) -> Vec<Case> {
+    let without_both = |more: Option<Spell>| {
+        let mut case = case.clone();
+        let mut place = 0;
+        case.faults.retain(|_| {
+            place += 1;
+            ![one, other].contains(&(place - 1))
+        });
+        case.faults.extend(more);
+        case.faults.sort_by_key(|spell| spell.at);
+        case
+    };
+    let (first, second) = (&case.faults[one], &case.faults[other]);
+    let named: BTreeSet<NodeId> = first.fault.nodes().into_iter().chain(second.fault.nodes()).collect();
+    let mut faults: Vec<Fault> = Vec::new();
+    for &node in named.iter().filter(|node| nodes.contains(node)) {
+        let others = nodes.iter().copied().filter(|other| *other != node).collect();
+        faults.push(Fault::Crash(node));
+        faults.push(Fault::Partition(Links { from: vec![node], to: others, one_way: false }));
+        faults.push(Fault::Pause(node));
+    }
+    faults.extend([first.fault.clone(), second.fault.clone()]);
+    let at = first.at.min(second.at);
+    let until = first.until.and_then(|first| Some(first.max(second.until?)));
+    let mut spans = vec![(at, until)];
+    if may_stay && until.is_some() {
+        spans.push((at, None));
+    }
+    spans.push((first.at.max(second.at), until));
+    let one_fault = faults.iter().flat_map(|fault| {
+        spans.iter().map(|&(at, until)| Spell { at, until, fault: fault.clone() })
+    });
+    [None].into_iter().chain(one_fault.map(Some)).map(without_both).collect()
 }

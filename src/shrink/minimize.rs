@@ -4,7 +4,7 @@
 //! that the result is the same for any number of threads. Only an interrupt depends on the clock.
 
 use super::candidates::{
-    lacking, links_of, relinked, round, round_time, smaller, usual_delay, without, without_operations,
+    lacking, links_of, merged, relinked, round, round_time, smaller, usual_delay, without, without_operations,
     without_operations_and_messages,
 };
 use super::{Base, Case, Failure, Heard, Spell};
@@ -291,6 +291,7 @@ impl Search<'_> {
         for _ in 0..MOST_ROUNDS {
             let before = self.best.clone();
             self.leave_out_all(heard);
+            self.merge(heard);
             self.simplify();
             if self.best == before || self.stopped {
                 return;
@@ -331,6 +332,20 @@ impl Search<'_> {
         // Fewer operations are fewer messages, and an edit may mean one of the later of them.
         if !self.best.edits.is_empty() {
             self.reduce(count, without_operations_and_messages);
+        }
+    }
+
+    /// One fault in the place of two, as long as there are such: what no single removal shows.
+    fn merge(&mut self, heard: &Heard) {
+        let may_stay = !self.subject.is_eventual(&self.target.property);
+        let mut changed = self.best.faults.len() <= MOST_MERGED;
+        while changed && !self.stopped {
+            let count = self.best.faults.len();
+            let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
+            let best = self.best.clone();
+            changed = pairs.into_iter().any(|(one, other)| {
+                self.first(&merged(&best, one, other, &heard.nodes, may_stay))
+            });
         }
     }
 
@@ -430,6 +445,9 @@ impl Search<'_> {
         }
     }
 }
+
+/// More faults than this are not merged: that is only for what is small already.
+const MOST_MERGED: usize = 8;
 
 /// How often times and delays are made round.
 const MOST_ROUNDS: usize = 5;
