@@ -73,9 +73,10 @@ impl Random {
     pub(crate) fn of_client(&self, place: u64, address: u64) -> u64 {
         let operation = address >> IN_OPERATION;
         match address & ((1 << IN_OPERATION) - 1) {
-            NEXT_WRITTEN => self.timetables.get(&place).map_or(0, |written| {
-                written.range(operation..).next().map_or(u64::MAX, |(&next, _)| next)
-            }),
+            NEXT_WRITTEN => self
+                .timetables
+                .get(&place)
+                .map_or(0, |written| written.range(operation..).next().map_or(u64::MAX, |(&next, _)| next)),
             TIME_WRITTEN => {
                 let written = self.timetables.get(&place).and_then(|written| written.get(&operation));
                 written.map_or(0, |time| time.as_nanoseconds())

@@ -122,7 +122,8 @@ impl FailureFile {
         shrunk: &crate::shrink::Shrunk,
     ) -> Result<FailureFile> {
         let finished = model.run(scenario, &Run { case: Some(&shrunk.case), ..Run::of(shrunk.case.seed) })?;
-        let violated = finished.checks.iter().find(|check| !check.holds() && check.name == shrunk.failure.property);
+        let violated =
+            finished.checks.iter().find(|check| !check.holds() && check.name == shrunk.failure.property);
         let violated = violated.context("what was shrunk is violated once, and not when it is run again")?;
         let case = shrunk.case.to_string().lines().map(str::to_string).collect();
         let shrunk = Shrunk { case, digest: finished.digest.clone(), violation: Violation::of(violated) };

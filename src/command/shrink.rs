@@ -8,7 +8,9 @@ use super::printed;
 use super::scenario::Scenario;
 use super::workers::Interrupt;
 use super::{Ended, say};
-use crate::shrink::{Base, Case, Failure, Heard, Options as Search, Progress, Shrunk, Size, Subject, shrink as search};
+use crate::shrink::{
+    Base, Case, Failure, Heard, Options as Search, Progress, Shrunk, Size, Subject, shrink as search,
+};
 use crate::time::Time;
 use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -105,7 +107,8 @@ pub(super) fn shrunk(
     if let Ok(style) = ProgressStyle::with_template("{msg}") {
         bar.set_style(style);
     }
-    let progress = |Progress { runs, items }| bar.set_message(format!("shrinking: {items} after {runs} runs"));
+    let progress =
+        |Progress { runs, items }| bar.set_message(format!("shrinking: {items} after {runs} runs"));
     let interrupted = || interrupt.is_some_and(Interrupt::happened);
     let shrunk = search(&scene, case, options, &progress, &interrupted);
     bar.finish_and_clear();
@@ -153,10 +156,14 @@ pub(super) fn say_shrunk(model: &dyn AnyModel, scenario: &Scenario, shrunk: &Shr
     say(&format!("\n  shrunk   in {runs} runs, from {}", sized(before)));
     say(&format!("           to {}", sized(after)));
     if !is_minimal {
-        say("           the search ended early: --shrink-runs, or --runs of `netsplit shrink`, lets it go on");
+        say(
+            "           the search ended early: --shrink-runs, or --runs of `netsplit shrink`, lets it go on",
+        );
     }
     if !matches!(case.base, Base::Constant(_)) {
-        say("           with the delays that the seed draws: the same does not come about over a constant delay");
+        say(
+            "           with the delays that the seed draws: the same does not come about over a constant delay",
+        );
     }
     for line in case.to_string().lines() {
         say(&format!("    {line}"));

@@ -3,11 +3,11 @@
 use super::failure::{self, run_line};
 use super::run::{RANKS, rounded};
 use super::say;
+use super::shrink::sized;
 use super::sweep::{Failure, Options, Row};
 use super::tally::CheckTally;
-use super::shrink::sized;
-use crate::shrink::Shrunk;
 use crate::plot::sweep::{OverSeeds, csv_cell, estimate_cells, share_text};
+use crate::shrink::Shrunk;
 use crate::time::format_span;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;

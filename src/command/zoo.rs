@@ -58,7 +58,8 @@ struct Found {
 /// Looks for all of them.
 pub(super) fn zoo(models: &Models, options: &Options) -> Result<Ended> {
     let bugs = chosen(models, &options.names)?;
-    let threads = options.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let threads =
+        options.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
     if let Some(seeds) = options.correct {
         return correct(models, &bugs, seeds, threads);
     }
@@ -100,7 +101,8 @@ fn read<'a>(models: &'a Models, bug: &KnownBug, settings: &[String]) -> Result<(
     let no_matrix = |named: &str| Err(anyhow!("a known bug has no other file: {named}"));
     let text = bug.scenario.to_string();
     let settings = Setting::all(settings);
-    let scenario = Scenario::parse(format!("{}.toml", bug.name), bug.name.to_string(), text, &settings, no_matrix)?;
+    let scenario =
+        Scenario::parse(format!("{}.toml", bug.name), bug.name.to_string(), text, &settings, no_matrix)?;
     let model = models.of(&scenario)?;
     Ok((scenario, model))
 }
@@ -173,7 +175,8 @@ fn shrink_seed(
     interrupt: &Interrupt,
 ) -> Result<Option<(Shrunk, String)>> {
     let finished = model.run(scenario, &Run::of(seed))?;
-    let check = first_violated(&finished.checks).context("it is violated once, and not when it is run again")?;
+    let check =
+        first_violated(&finished.checks).context("it is violated once, and not when it is run again")?;
     let search = Search { runs: options.shrink_runs, threads };
     let case = Case::new(seed, &finished.plan, &[]);
     let Some(small) = shrunk(model, scenario, &case, check, search, Some(interrupt)) else { return Ok(None) };

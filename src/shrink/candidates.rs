@@ -145,8 +145,8 @@ pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], ma
         spans.push((at, None));
     }
     spans.push((first.at.max(second.at), until));
-    let one_fault = faults.iter().flat_map(|fault| {
-        spans.iter().map(|&(at, until)| Spell { at, until, fault: fault.clone() })
-    });
+    let one_fault = faults
+        .iter()
+        .flat_map(|fault| spans.iter().map(|&(at, until)| Spell { at, until, fault: fault.clone() }));
     [None].into_iter().chain(one_fault.map(Some)).map(without_both).collect()
 }

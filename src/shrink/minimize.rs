@@ -4,8 +4,8 @@
 //! that the result is the same for any number of threads. Only an interrupt depends on the clock.
 
 use super::candidates::{
-    lacking, links_of, merged, relinked, round, round_time, smaller, usual_delay, without, without_operations,
-    without_operations_and_messages,
+    lacking, links_of, merged, relinked, round, round_time, smaller, usual_delay, without,
+    without_operations, without_operations_and_messages,
 };
 use super::{Base, Case, Failure, Heard, Spell};
 use crate::fault::{Change, Edit};
@@ -115,8 +115,17 @@ pub(crate) fn shrink(
     let (failure, heard) = subject.listen(case);
     let target = failure?;
     let (best, refused) = (case.clone(), BTreeSet::new());
-    let mut search =
-        Search { subject, target: &target, options, progress, interrupted, runs: 1, stopped: false, best, refused };
+    let mut search = Search {
+        subject,
+        target: &target,
+        options,
+        progress,
+        interrupted,
+        runs: 1,
+        stopped: false,
+        best,
+        refused,
+    };
     let operations = search.operations(&heard);
     let mut known = BTreeSet::new();
     let kept: Vec<Edit> = case.edits.clone();
@@ -171,11 +180,16 @@ pub(crate) fn shrink(
     };
     let lacking = found.absent.iter().filter(must_lack).count();
     search.runs += found.absent.len() as u64;
-    let before = Size { faults: explicit.faults.len(), edits: kept.len() + unusual.len(), ..size(&heard, case) };
+    let before =
+        Size { faults: explicit.faults.len(), edits: kept.len() + unusual.len(), ..size(&heard, case) };
     Some(Shrunk {
         failure: failure.unwrap_or_else(|| target.clone()),
         before,
-        after: Size { faults: found.faults.len() + lacking, edits: found.edits.len(), ..size(&small, &found) },
+        after: Size {
+            faults: found.faults.len() + lacking,
+            edits: found.edits.len(),
+            ..size(&small, &found)
+        },
         runs: search.runs,
         is_minimal: !search.stopped,
         case: found,
@@ -251,7 +265,9 @@ impl Search<'_> {
         // What ran beside the first that fails is no part of the search.
         let tried = first.map_or(batch.len(), |place| place + 1);
         self.runs += tried as u64;
-        for case in batch[..tried].iter().zip(&failing).filter(|(_, failing)| !**failing).map(|(case, _)| case) {
+        for case in
+            batch[..tried].iter().zip(&failing).filter(|(_, failing)| !**failing).map(|(case, _)| case)
+        {
             if case.edits.len() <= FEW {
                 self.refused.insert(case.to_string());
             }
@@ -343,9 +359,9 @@ impl Search<'_> {
             let count = self.best.faults.len();
             let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
             let best = self.best.clone();
-            changed = pairs.into_iter().any(|(one, other)| {
-                self.first(&merged(&best, one, other, &heard.nodes, may_stay))
-            });
+            changed = pairs
+                .into_iter()
+                .any(|(one, other)| self.first(&merged(&best, one, other, &heard.nodes, may_stay)));
         }
     }
 
@@ -406,10 +422,8 @@ impl Search<'_> {
             }
             let (at, until) = (spell.at, self.best.faults[place].until);
             let earlier = |at: &Time| until.is_none_or(|until| *at < until);
-            let candidates: Vec<Case> = round_time(at)
-                .filter(earlier)
-                .map(|at| with(&self.best, &|spell| spell.at = at))
-                .collect();
+            let candidates: Vec<Case> =
+                round_time(at).filter(earlier).map(|at| with(&self.best, &|spell| spell.at = at)).collect();
             self.first(&candidates);
             if let Some(until) = until {
                 let at = self.best.faults[place].at;
@@ -420,7 +434,9 @@ impl Search<'_> {
             }
         }
         for place in 0..self.best.edits.len() {
-            let (Change::Delay(span) | Change::Duplicate(span)) = self.best.edits[place].change else { continue };
+            let (Change::Delay(span) | Change::Duplicate(span)) = self.best.edits[place].change else {
+                continue;
+            };
             let with = |span: u64| {
                 let mut case = self.best.clone();
                 let (Change::Delay(old) | Change::Duplicate(old)) = &mut case.edits[place].change else {
@@ -432,15 +448,20 @@ impl Search<'_> {
             let candidates: Vec<Case> = round(nanoseconds_of(span)).into_iter().map(with).collect();
             self.first(&candidates);
         }
-        let written: Vec<(NodeId, usize)> =
-            self.best.operations.iter().flat_map(|(&client, list)| (0..list.len()).map(move |i| (client, i))).collect();
+        let written: Vec<(NodeId, usize)> = self
+            .best
+            .operations
+            .iter()
+            .flat_map(|(&client, list)| (0..list.len()).map(move |i| (client, i)))
+            .collect();
         for (client, place) in written {
             let with = |at: Time| {
                 let mut case = self.best.clone();
                 case.operations.entry(client).and_modify(|list| list[place].1 = at);
                 case
             };
-            let candidates: Vec<Case> = round_time(self.best.operations[&client][place].1).map(with).collect();
+            let candidates: Vec<Case> =
+                round_time(self.best.operations[&client][place].1).map(with).collect();
             self.first(&candidates);
         }
     }

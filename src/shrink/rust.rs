@@ -19,7 +19,8 @@ pub(crate) fn commands(case: &Case) -> Vec<String> {
             lines.push(format!("sim.set_delay({});", span(delay)));
         }
     }
-    let schedule = |at: Time, it: &Fault| format!("sim.schedule({}, {});", span(at.since(Time::ZERO)), fault(it));
+    let schedule =
+        |at: Time, it: &Fault| format!("sim.schedule({}, {});", span(at.since(Time::ZERO)), fault(it));
     let absent = case.absent.iter().map(|node| schedule(Time::ZERO, &Fault::Crash(*node)));
     lines.extend(absent);
     lines.extend(case.plan().iter().map(|planned| schedule(planned.at, &planned.fault)));

@@ -44,8 +44,16 @@ fn a_case_is_read_as_it_is_written() {
 #[test]
 fn what_is_no_case_is_refused_with_its_line() {
     for line in [
-        "crash n2", "crash 2 at 1s", "explode n2 at 1s", "drop n3>n1", "drop n3>n1#4 (Accept) 5ms",
-        "delay n3>n1#4 (Accept)", "operations of n5: 3", "without", "lose everything", "é at 1s",
+        "crash n2",
+        "crash 2 at 1s",
+        "explode n2 at 1s",
+        "drop n3>n1",
+        "drop n3>n1#4 (Accept) 5ms",
+        "delay n3>n1#4 (Accept)",
+        "operations of n5: 3",
+        "without",
+        "lose everything",
+        "é at 1s",
     ] {
         let text = format!("seed 1\n{line}\nwithout n3");
         let error = text.parse::<Case>().expect_err(line);
@@ -81,7 +89,8 @@ struct Needs {
 impl Subject for Needs {
     fn run(&self, case: &Case) -> Option<Failure> {
         let Needs { given, faults, edits } = self;
-        let has_fault = |place: &usize| case.faults.iter().any(|spell| spell.fault == given.faults[*place].fault);
+        let has_fault =
+            |place: &usize| case.faults.iter().any(|spell| spell.fault == given.faults[*place].fault);
         let has_edit = |place: &usize| case.edits.contains(&given.edits[*place]);
         let fails = faults.iter().all(has_fault) && edits.iter().all(has_edit);
         let (property, how) = ("p".to_string(), "it does not hold".to_string());
@@ -141,5 +150,8 @@ fn a_search_ends_with_its_budget_or_an_interrupt_and_keeps_the_best_so_far() {
     let short = result(6, &|| false);
     assert!(!short.is_minimal && short.runs <= 6 && short.case.items() < 80, "{short:?}");
     assert_eq!(result(10_000, &|| true).case.items(), 80);
-    assert!(shrink(&Needs { faults: vec![0], ..subject }, &Case::default(), options(9), &|_| {}, &|| false).is_none());
+    assert!(
+        shrink(&Needs { faults: vec![0], ..subject }, &Case::default(), options(9), &|_| {}, &|| false)
+            .is_none()
+    );
 }

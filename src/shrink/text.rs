@@ -47,7 +47,8 @@ impl fmt::Display for Case {
         self.edits.iter().try_for_each(|edit| write!(f, "\n{edit}"))?;
         self.absent.iter().try_for_each(|node| write!(f, "\nwithout {node}"))?;
         for (client, operations) in &self.operations {
-            let all: Vec<String> = operations.iter().map(|(number, at)| format!("{number} at {at}")).collect();
+            let all: Vec<String> =
+                operations.iter().map(|(number, at)| format!("{number} at {at}")).collect();
             write!(f, "\noperations of {client}: {}", all.join(", "))?;
         }
         Ok(())

@@ -241,7 +241,9 @@ impl Replica {
             Role::Follower(None) | Role::Candidate(_) => return,
         };
         let command = Command::Apply(request, operation);
-        if let (Mistake::ServesReadsAlone, KeyValueOperation::Read { key }) = (self.options.mistake, operation) {
+        if let (Mistake::ServesReadsAlone, KeyValueOperation::Read { key }) =
+            (self.options.mistake, operation)
+        {
             let response = KeyValueResponse::Read(self.learner.stored(key));
             return ctx.send(request.client, Message::Done { request, response });
         }

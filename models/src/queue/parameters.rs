@@ -2,8 +2,8 @@
 //! is part of the protocol.
 
 use super::{
-    Broker, BrokerOptions, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, Producer,
-    Mistake, ProducerOptions, all_confirmed_are_processed, nothing_is_processed_twice, processed_in_order,
+    Broker, BrokerOptions, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, Mistake,
+    Producer, ProducerOptions, all_confirmed_are_processed, nothing_is_processed_twice, processed_in_order,
 };
 use netsplit::client::Arrivals;
 use netsplit::distribution::{Distribution, constant, exponential};

@@ -1,6 +1,8 @@
 //! The available store as the command sees it.
 
-use super::{AfterRead, Contact, Message, Mistake, Numbers, Options, Replica, Requests, are_stored, converged};
+use super::{
+    AfterRead, Contact, Message, Mistake, Numbers, Options, Replica, Requests, are_stored, converged,
+};
 use crate::key_value;
 use netsplit::client::{ClientOptions, KeyValueOptions};
 use netsplit::model::{Model, Setup};
