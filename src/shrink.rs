@@ -16,13 +16,14 @@
 mod candidates;
 mod heard;
 mod minimize;
+mod outcome;
 mod rust;
 mod text;
 
 pub(crate) use heard::{Heard, Listener};
-pub use minimize::{Options, Progress, Shrunk, Size};
 pub(crate) use minimize::{Subject, shrink};
-pub(crate) use rust::{commands, function_name};
+pub use outcome::{Options, Progress, Shrunk, Size};
+pub(crate) use rust::commands;
 pub use text::ParseCaseError;
 
 use crate::distribution::constant;

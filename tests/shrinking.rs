@@ -19,7 +19,8 @@ fn cluster(seed: u64) -> Simulation<Message> {
 /// Nobody crashes while it stores nothing: so a crash is needed, and a write before.
 fn no_writer_crashes(world: &World<Message>) -> bool {
     let down = world.ids().filter(|&node| !world.is_client(node) && !world.is_up(node));
-    down.into_iter().all(|node| world.storage(node).log::<(u64, netsplit_models::store::Numbered)>().count() < 3)
+    down.into_iter()
+        .all(|node| world.storage(node).log::<(u64, netsplit_models::store::Numbered)>().count() < 3)
 }
 
 fn sweep() -> Check<'static, Message> {

@@ -62,7 +62,11 @@ fn the_correct_models_hold_under_the_same_faults() {
 fn a_bug_that_nobody_knows_is_refused() {
     let output = netsplit(&["zoo", "unknown"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("there is no known bug `unknown`: expected some of paxos_"), "{}", said(&output));
+    assert!(
+        said(&output).contains("there is no known bug `unknown`: expected some of paxos_"),
+        "{}",
+        said(&output)
+    );
 }
 
 /// Saves the failure of a scenario of the zoo: the path of its file.
@@ -161,15 +165,16 @@ fn printed_tests_are_those_that_are_compiled_and_run() {
         let all = said(&output);
         let (_, test) = all.split_once("As a test:\n\n").expect("a test");
         let (test, _) = test.split_once("\n}\n").expect("the end of a test");
-        file += &format!("\n{test}\n}}\n").replace(
-            "#[test]\n",
-            "#[test]\n#[should_panic(expected = \"is violated\")]\n",
-        );
+        file += &format!("\n{test}\n}}\n")
+            .replace("#[test]\n", "#[test]\n#[should_panic(expected = \"is violated\")]\n");
     }
     let path = root().join("models/tests/printed.rs");
     if std::env::var_os("NETSPLIT_REGENERATE").is_some() {
         fs::write(&path, &file).expect("it can be written");
     }
     let kept = fs::read_to_string(&path).expect("the printed tests");
-    assert!(kept == file, "models/tests/printed.rs is out of date: NETSPLIT_REGENERATE=1 writes it anew\n{file}");
+    assert!(
+        kept == file,
+        "models/tests/printed.rs is out of date: NETSPLIT_REGENERATE=1 writes it anew\n{file}"
+    );
 }

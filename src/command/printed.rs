@@ -4,7 +4,7 @@ use super::execution::expectation;
 use super::models::AnyModel;
 use super::scenario::Scenario;
 use crate::model::Model;
-use crate::shrink::{Case, Failure, commands, function_name};
+use crate::shrink::{Case, Failure, commands};
 use crate::simulation::Simulation;
 use std::time::Duration;
 
@@ -76,4 +76,14 @@ pub(super) fn test(
 
 fn longest_run_of_hashes(text: &str) -> usize {
     text.split(|c| c != '#').map(str::len).max().unwrap_or(0)
+}
+
+/// A text as the name of a function.
+fn function_name(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
+    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        true => name,
+        false => format!("it_{name}"),
+    }
 }

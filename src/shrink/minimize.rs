@@ -7,7 +7,7 @@ use super::candidates::{
     lacking, links_of, merged, relinked, round, round_time, smaller, usual_delay, without,
     without_operations, without_operations_and_messages,
 };
-use super::{Base, Case, Failure, Heard, Spell};
+use super::{Base, Case, Failure, Heard, Options, Progress, Shrunk, Size, Spell};
 use crate::fault::{Change, Edit};
 use crate::node::NodeId;
 use crate::time::{Time, nanoseconds_of};
@@ -27,70 +27,6 @@ pub(crate) trait Subject: Sync {
     fn is_eventual(&self, property: &str) -> bool;
 }
 
-/// How long to search.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// How many runs at most.
-    pub runs: u64,
-    /// How many at a time.
-    pub threads: usize,
-}
-
-impl Default for Options {
-    /// Twenty thousand runs, on as many threads as there are processors.
-    fn default() -> Self {
-        Options { runs: 20_000, threads: thread::available_parallelism().map_or(1, usize::from) }
-    }
-}
-
-/// How far a search has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// How many runs so far.
-    pub runs: u64,
-    /// The faults and edits of the smallest case so far.
-    pub items: usize,
-}
-
-/// How large a failing run is, up to its violation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// Faults, nodes that must be down from the start included.
-    pub faults: usize,
-    /// Messages that are lost, late or doubled, as far as that is written down.
-    pub edits: usize,
-    /// Operations that clients invoke.
-    pub operations: usize,
-    /// Clients that take part.
-    pub clients: usize,
-    /// Other nodes that take part.
-    pub nodes: usize,
-}
-
-impl Size {
-    /// Faults and edits: what one would have to explain.
-    pub fn items(&self) -> usize {
-        self.faults + self.edits
-    }
-}
-
-/// A failing run made small.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shrunk {
-    /// The smallest case found.
-    pub case: Case,
-    /// How it fails: in the same way as the run that was given.
-    pub failure: Failure,
-    /// The size of the run that was given.
-    pub before: Size,
-    /// The size of the case.
-    pub after: Size,
-    /// How many runs it took.
-    pub runs: u64,
-    /// Whether no single thing can be left out; otherwise the search was ended before.
-    pub is_minimal: bool,
-}
-
 struct Search<'a> {
     subject: &'a dyn Subject,
     target: &'a Failure,
@@ -99,9 +35,17 @@ struct Search<'a> {
     interrupted: &'a (dyn Fn() -> bool + Sync),
     runs: u64,
     stopped: bool,
+    order: Order,
     best: Case,
     /// The cases that were tried and do not fail in the same way.
     refused: BTreeSet<String>,
+}
+
+/// Which end of a list is left out first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Back,
+    Front,
 }
 
 /// Shrinks `case`, which fails. None if it does not.
@@ -123,6 +67,7 @@ pub(crate) fn shrink(
         interrupted,
         runs: 1,
         stopped: false,
+        order: Order::Back,
         best,
         refused,
     };
@@ -147,30 +92,10 @@ pub(crate) fn shrink(
     if case.base != Base::Drawn {
         plain = vec![explicit.clone()];
     }
-    let found = if search.first(&plain) {
-        search.minimize(&heard);
-        search.best.clone()
-    } else {
-        let mut found: Vec<Case> = Vec::new();
-        for start in [written, lossless, explicit.clone()] {
-            // What no list of delays makes small may be small by itself, over delays that are drawn.
-            if found.first().is_some_and(|case| case.items() <= ENOUGH) || found.len() == 2 {
-                break;
-            }
-            if search.first(std::slice::from_ref(&start)) {
-                search.minimize(&heard);
-                found.push(search.best.clone());
-            }
-        }
-        match found.into_iter().min_by_key(|case| (case.items(), case.base == Base::Drawn)) {
-            Some(found) => found,
-            None => {
-                search.best = case.clone();
-                search.minimize(&heard);
-                search.best.clone()
-            }
-        }
-    };
+    let mut starts = plain;
+    starts.extend([lossless, explicit.clone(), case.clone()]);
+    let found = search.from_all(&starts, &written, &heard);
+    let (found, is_minimal) = found.unwrap_or_else(|| (case.clone(), false));
     let (failure, small) = subject.listen(&found);
     // A node that is left out for clarity's sake is no cause; one that must be absent is.
     let must_lack = |node: &&NodeId| {
@@ -191,13 +116,17 @@ pub(crate) fn shrink(
             ..size(&small, &found)
         },
         runs: search.runs,
-        is_minimal: !search.stopped,
+        is_minimal,
         case: found,
     })
 }
 
-/// So few faults and edits can be explained.
+/// Nothing plainer is looked for than this many faults and edits,
+const PLAIN: usize = 1;
+/// and no delays are written down one by one if there are no more than this without.
 const ENOUGH: usize = 5;
+/// From so many starts, or in so many orders, a case is made small, and the smallest counts.
+const MOST_STARTS: usize = 6;
 
 fn size(heard: &Heard, case: &Case) -> Size {
     let present = |nodes: &[NodeId]| nodes.iter().filter(|node| !case.absent.contains(node)).count();
@@ -210,6 +139,34 @@ fn size(heard: &Heard, case: &Case) -> Size {
 }
 
 impl Search<'_> {
+    /// The smallest of what is left of several starts: what can be left out first decides what can be left out later.
+    /// Delays that are written down one by one are many, and come last. And whether it is minimal.
+    fn from_all(&mut self, starts: &[Case], written: &Case, heard: &Heard) -> Option<(Case, bool)> {
+        let mut found: Vec<(Case, bool)> = Vec::new();
+        let size = |case: &Case| {
+            let operations: usize = case.operations.values().map(Vec::len).sum();
+            (case.items(), !matches!(case.base, Base::Constant(_)), operations)
+        };
+        'all: for order in [Order::Back, Order::Front] {
+            self.order = order;
+            for start in starts.iter().chain([written]) {
+                let smallest = found.iter().map(|(case, _)| case.items()).min().unwrap_or(usize::MAX);
+                if smallest <= PLAIN || found.len() == MOST_STARTS || self.stopped {
+                    break 'all;
+                }
+                let is_last_resort = start == written || start.base == Base::Drawn;
+                if is_last_resort && smallest <= ENOUGH {
+                    continue;
+                }
+                if self.attempt(&[start]).is_some() {
+                    self.minimize(heard);
+                    found.push((self.best.clone(), !self.stopped));
+                }
+            }
+        }
+        found.into_iter().min_by_key(|(case, _)| size(case))
+    }
+
     /// The operations of those clients that invoke what is written down and nothing else.
     fn operations(&mut self, heard: &Heard) -> BTreeMap<NodeId, Vec<(u64, Time)>> {
         let none = heard.operations.keys().map(|&client| (client, Vec::new())).collect();
@@ -283,19 +240,30 @@ impl Search<'_> {
     fn reduce(&mut self, count: fn(&Case) -> usize, without: fn(&Case, Range<usize>) -> Case) {
         let mut length = count(&self.best);
         while length > 0 {
-            let mut end = count(&self.best);
-            while end > 0 && !self.stopped {
-                let (mut pieces, mut start) = (Vec::new(), end);
-                while start > 0 && pieces.len() < self.options.threads.max(1) {
-                    let piece = start.saturating_sub(length)..start;
-                    start = piece.start;
+            let mut left = 0..count(&self.best);
+            while !left.is_empty() && !self.stopped {
+                let (mut pieces, mut rest) = (Vec::new(), left.clone());
+                while !rest.is_empty() && pieces.len() < self.options.threads.max(1) {
+                    let piece = match self.order {
+                        Order::Back => rest.end.saturating_sub(length).max(rest.start)..rest.end,
+                        Order::Front => rest.start..(rest.start + length).min(rest.end),
+                    };
+                    rest = match self.order {
+                        Order::Back => rest.start..piece.start,
+                        Order::Front => piece.end..rest.end,
+                    };
                     let case = without(&self.best, piece.clone());
                     if !self.was_refused(&case) {
                         pieces.push((piece, case));
                     }
                 }
                 let cases: Vec<&Case> = pieces.iter().map(|(_, case)| case).collect();
-                end = self.attempt(&cases).map_or(start, |place| pieces[place].0.start);
+                left = match (self.attempt(&cases).map(|place| pieces[place].0.clone()), self.order) {
+                    (None, _) => rest,
+                    (Some(piece), Order::Back) => left.start..piece.start,
+                    // What comes after it has moved to its place.
+                    (Some(piece), Order::Front) => piece.start..left.end - piece.len(),
+                };
             }
             length /= 2;
         }

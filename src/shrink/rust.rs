@@ -35,16 +35,6 @@ pub(crate) fn commands(case: &Case) -> Vec<String> {
     lines
 }
 
-/// A text as the name of a function.
-pub(crate) fn function_name(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
-    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        true => name,
-        false => format!("it_{name}"),
-    }
-}
-
 fn span(span: Duration) -> String {
     let nanoseconds = nanoseconds_of(span);
     let units = [("seconds", 1_000_000_000), ("milliseconds", 1_000_000), ("microseconds", 1_000)];

@@ -84,13 +84,17 @@ struct Needs {
     given: Case,
     faults: Vec<usize>,
     edits: Vec<usize>,
+    /// No needed fault comes before.
+    earliest: Time,
 }
 
 impl Subject for Needs {
     fn run(&self, case: &Case) -> Option<Failure> {
-        let Needs { given, faults, edits } = self;
-        let has_fault =
-            |place: &usize| case.faults.iter().any(|spell| spell.fault == given.faults[*place].fault);
+        let Needs { given, faults, edits, earliest } = self;
+        let has_fault = |place: &usize| {
+            let same = |spell: &Spell| spell.fault == given.faults[*place].fault;
+            case.faults.iter().any(|spell| same(spell) && spell.at >= *earliest)
+        };
         let has_edit = |place: &usize| case.edits.contains(&given.edits[*place]);
         let fails = faults.iter().all(has_fault) && edits.iter().all(has_edit);
         let (property, how) = ("p".to_string(), "it does not hold".to_string());
@@ -117,7 +121,8 @@ fn crashes(count: usize) -> Case {
 #[test]
 fn what_is_needed_is_left_and_nothing_else_for_any_number_of_threads() {
     for (faults, edits) in [(vec![], vec![]), (vec![3], vec![]), (vec![0, 17, 39], vec![5, 6, 38])] {
-        let subject = Needs { given: crashes(40), faults: faults.clone(), edits: edits.clone() };
+        let subject =
+            Needs { given: crashes(40), faults: faults.clone(), edits: edits.clone(), earliest: Time::ZERO };
         let result = |threads| {
             let options = Options { threads, runs: 10_000 };
             shrink(&subject, &subject.given, options, &|_| {}, &|| false).expect("it fails")
@@ -135,14 +140,14 @@ fn what_is_needed_is_left_and_nothing_else_for_any_number_of_threads() {
 
 #[test]
 fn times_become_round() {
-    let subject = Needs { given: crashes(3), faults: vec![1], edits: vec![] };
+    let subject = Needs { given: crashes(3), faults: vec![1], edits: vec![], earliest: at(seconds(1_200)) };
     let shrunk = shrink(&subject, &subject.given, Options::default(), &|_| {}, &|| false).expect("it fails");
-    assert_eq!(shrunk.case.faults[0].at, at(seconds(1_230)));
+    assert_eq!(shrunk.case.faults[0].at, at(seconds(1_235)));
 }
 
 #[test]
 fn a_search_ends_with_its_budget_or_an_interrupt_and_keeps_the_best_so_far() {
-    let subject = Needs { given: crashes(40), faults: vec![3], edits: vec![] };
+    let subject = Needs { given: crashes(40), faults: vec![3], edits: vec![], earliest: Time::ZERO };
     let options = |runs| Options { runs, threads: 2 };
     let result = |runs, interrupted: &(dyn Fn() -> bool + Sync)| {
         shrink(&subject, &subject.given, options(runs), &|_| {}, interrupted).expect("it fails")
