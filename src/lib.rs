@@ -136,6 +136,11 @@
 //!   instead of a histogram with an error of its own.
 //! - **Clients of the stores try an operation once.** A write that is tried again through another coordinator may
 //!   take effect twice; the driver's retries are for models that know a request when they see it again.
+//! - **Operations are written down with their times**, not only their order, when a run is made explicit: to leave
+//!   one out then moves no other, in a closed loop as in an open one.
+//! - **A node that is left out is down from the start**, so that no address and no other number moves. It counts as
+//!   a cause only if the failure needs it to be down.
+//! - **A shrunk case is text**, a line for each thing: the library needs no serde for it, and a person can edit it.
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 

@@ -1,4 +1,4 @@
-//! What a run has to say and to be told so that it can be made explicit: see [`shrink`](crate::shrink).
+//! What a run has to say and to be told so that it can be made explicit, for whoever makes failures small.
 
 use super::Simulation;
 use crate::network::{Address, Fate, Numbers};
