@@ -116,25 +116,33 @@ fn place(how: &str) -> Option<&str> {
 }
 
 impl Spell {
-    /// The faults of a plan, each with its repair. A repair of nothing is left out.
+    /// The faults of a plan, each with its repair, in the order of the repairs: many of them may be due at once, and
+    /// happen in their order. A repair of nothing is left out.
     pub fn of(plan: &FaultPlan) -> Vec<Spell> {
         let mut spells: Vec<Spell> = Vec::new();
-        for planned in plan.iter() {
+        let mut places: Vec<usize> = Vec::new();
+        for (place, planned) in plan.iter().enumerate() {
             let (at, fault) = (planned.at, planned.fault.normalized());
             if fault.kind().is_some() {
                 spells.push(Spell { at, until: None, fault });
+                places.push(usize::MAX);
                 continue;
             }
-            let ended = |spell: &&mut Spell| {
+            let ended = |spell: &Spell| {
                 let links = matches!(spell.fault, Fault::Partition(_) | Fault::SlowLinks { .. });
                 spell.until.is_none()
                     && (spell.fault.repair().as_ref() == Some(&fault) || fault == Fault::Heal && links)
             };
             let all = matches!(fault, Fault::Heal | Fault::SetClock(_));
             let count = if all { usize::MAX } else { 1 };
-            spells.iter_mut().filter(ended).take(count).for_each(|spell| spell.until = Some(at));
+            let ends = spells.iter_mut().zip(&mut places).filter(|(spell, _)| ended(spell)).take(count);
+            for (spell, known) in ends {
+                (spell.until, *known) = (Some(at), place);
+            }
         }
-        spells
+        let mut ordered: Vec<(usize, Spell)> = places.into_iter().zip(spells).collect();
+        ordered.sort_by_key(|&(place, _)| place);
+        ordered.into_iter().map(|(_, spell)| spell).collect()
     }
 }
 

@@ -111,6 +111,9 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         say(&summary.to_string());
     } else {
         print_summary(&scenario, seed, &finished);
+        if shrunk.is_none() && failure.is_some() && options.shrink.is_wanted(&finished) {
+            say("\n  not shrunk: with its faults written down the run does not fail in the same way");
+        }
         if let Some(shrunk) = &shrunk {
             say_shrunk(model, &scenario, shrunk);
         }

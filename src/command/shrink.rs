@@ -116,6 +116,11 @@ pub(super) fn shrunk(
 }
 
 impl ShrinkOptions {
+    /// Whether there is something to be shrunk, and it is to be.
+    pub(super) fn is_wanted(&self, finished: &Finished) -> bool {
+        !self.no_shrink && first_violated(&finished.checks).is_some()
+    }
+
     /// Shrinks a run that is violated; none if that is not wanted, or it cannot be.
     pub(super) fn shrink(
         &self,

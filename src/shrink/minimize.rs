@@ -366,6 +366,11 @@ impl Search<'_> {
 
     /// Smaller partitions, faults that stay, round times and delays.
     fn simplify(&mut self) {
+        let mut in_order = self.best.clone();
+        in_order.faults.sort_by_key(|spell| spell.at);
+        if in_order != self.best {
+            self.first(&[in_order]);
+        }
         self.begin_early();
         let stays = !self.subject.is_eventual(&self.target.property);
         for place in 0..self.best.faults.len() {

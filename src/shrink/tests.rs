@@ -68,6 +68,14 @@ fn a_plan_is_spells_and_back() {
     assert_eq!(Spell::of(&case.plan()).len(), case.faults.len());
     let again = Case { faults: Spell::of(&case.plan()), ..case.clone() };
     assert_eq!(again.plan(), case.plan());
+    // Repairs that are due at once keep their order, whatever began first.
+    let [a, b] = [0, 1].map(NodeId::new);
+    let mut plan = FaultPlan::default();
+    for (begin, node) in [(2, a), (1, b)] {
+        plan.add(at(seconds(begin)), Fault::Pause(node));
+        plan.add(at(seconds(9)), Fault::Resume(node));
+    }
+    assert_eq!(Case::new(1, &plan, &[]).plan(), plan);
 }
 
 #[test]
