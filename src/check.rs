@@ -5,18 +5,21 @@
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
 mod promises;
-mod violation;
+mod regressions;
+mod small;
+
+pub use small::Small;
 
 use crate::caught::caught;
-use crate::checker::Verdict;
 use crate::fault::FaultPlan;
 use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
 use crate::process::Value;
-use crate::promise::{Promise, Watched};
+use crate::promise::Promise;
 use crate::property::{Property, When};
 use crate::random::Random;
+use crate::shrink::{Case, Failure, Options as Search};
 use crate::simulation::{Simulation, Target};
 use crate::story::Story;
 use crate::time::{Time, format_span, seconds};
@@ -25,11 +28,11 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
-use violation::planned;
 
 /// A sweep in the making; see [`check`].
 pub struct Check<'a, M: Value> {
     scenario: Box<dyn Fn(u64) -> Simulation<M> + Sync + 'a>,
+    scenario_name: &'static str,
     seeds: Range<u64>,
     nemesis: Option<Nemesis>,
     plan: FaultPlan,
@@ -38,6 +41,7 @@ pub struct Check<'a, M: Value> {
     within: Duration,
     threads: usize,
     allow_inert: bool,
+    shrinking: Search,
     properties: Vec<Property<'a, M>>,
     promises: Vec<Promise<'a, M>>,
 }
@@ -47,6 +51,7 @@ pub struct Check<'a, M: Value> {
 /// `NETSPLIT_SEED=17 cargo test NAME` runs seed 17 alone and prints its whole story.
 pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) -> Check<'a, M> {
     Check {
+        scenario_name: std::any::type_name_of_val(&scenario),
         scenario: Box::new(scenario),
         seeds: 0..100,
         nemesis: None,
@@ -56,6 +61,7 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         within: seconds(60),
         threads: thread::available_parallelism().map_or(1, usize::from),
         allow_inert: false,
+        shrinking: Search { runs: 1_000, ..Search::default() },
         properties: Vec::new(),
         promises: Vec::new(),
     }
@@ -92,6 +98,8 @@ pub struct Violation {
     pub digest: String,
     /// A drawing of the last exchanges.
     pub story: String,
+    /// The same made small, if that was asked for: [`Check::run`] does.
+    pub small: Option<Small>,
 }
 
 /// One seed, run.
@@ -101,13 +109,6 @@ struct Run<M: Value> {
     /// As it ended; none if it could not be set up.
     sim: Option<Simulation<M>>,
     failure: Option<Failure>,
-}
-
-/// What went wrong in one run.
-struct Failure {
-    property: String,
-    how: String,
-    time: Time,
 }
 
 impl<'a, M: Value> Check<'a, M> {
@@ -173,6 +174,14 @@ impl<'a, M: Value> Check<'a, M> {
         self
     }
 
+    /// How many runs [`run`](Self::run) may take to make a failure small; a thousand unless set, and with zero it
+    /// does not.
+    #[must_use]
+    pub fn shrink_runs(mut self, runs: u64) -> Self {
+        self.shrinking.runs = runs;
+        self
+    }
+
     /// Holds after every event.
     #[must_use]
     pub fn always(self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
@@ -222,8 +231,14 @@ impl<'a, M: Value> Check<'a, M> {
             self.seeds = seed..seed + 1;
             eprintln!("netsplit: seed {seed} alone\n{}", self.whole_story(seed));
         }
+        let folder = regressions::folder(std::panic::Location::caller());
+        self.run_regressions(&folder);
         let report = self.report();
-        if let Some(violation) = report.violation {
+        if let Some(mut violation) = report.violation {
+            violation.small = self.shrink(violation.seed);
+            if let Some(small) = &violation.small {
+                small.keep(&folder);
+            }
             panic!("{violation}");
         }
         if alone.is_some() {
@@ -309,7 +324,7 @@ impl<'a, M: Value> Check<'a, M> {
         touched: &[(String, AtomicBool)],
     ) -> Option<Failure> {
         let mut impact = None;
-        let run = self.run_seed(seed, reached, |sim| {
+        let run = self.run_seed(seed, reached, None, |sim| {
             sim.detach_all();
             if touched.iter().any(|(_, touched)| !touched.load(Ordering::SeqCst)) {
                 impact = Some(sim.observe(Impact::default()));
@@ -330,7 +345,7 @@ impl<'a, M: Value> Check<'a, M> {
     fn explain(&self, seed: u64) -> Violation {
         let mut observed = None;
         let reached: Vec<AtomicBool> = self.those(When::Reachable).map(|_| AtomicBool::new(true)).collect();
-        let Run { plan, sim, failure, .. } = self.run_seed(seed, &reached, |sim| {
+        let Run { plan, sim, failure, .. } = self.run_seed(seed, &reached, None, |sim| {
             sim.detach_all();
             observed = Some((sim.observe(Story::default()), sim.observe_digest()));
         });
@@ -347,12 +362,12 @@ impl<'a, M: Value> Check<'a, M> {
             _ => (String::new(), "none".to_string()),
         };
         let Failure { property, how, time } = failure;
-        Violation { property, how, seed, time, plan, digest, story }
+        Violation { property, how, seed, time, plan, digest, story, small: None }
     }
 
     fn whole_story(&self, seed: u64) -> String {
         let mut story = None;
-        let run = self.run_seed(seed, &[], |sim| story = Some(sim.observe(Story::whole())));
+        let run = self.run_seed(seed, &[], None, |sim| story = Some(sim.observe(Story::whole())));
         match (run.sim, story) {
             (Some(sim), Some(story)) => {
                 format!("plan: {}\n{}", planned(&run.plan, sim.now()), sim.observer(story).draw())
@@ -361,12 +376,14 @@ impl<'a, M: Value> Check<'a, M> {
         }
     }
 
-    /// Runs one seed, with observers attached by `prepare`.
+    /// Runs one seed, with observers attached by `prepare`; of a case what it says instead of what is drawn, and no
+    /// longer than until a time.
     #[track_caller]
     fn run_seed(
         &self,
         seed: u64,
         reached: &[AtomicBool],
+        case: Option<(&Case, Time)>,
         prepare: impl FnOnce(&mut Simulation<M>),
     ) -> Run<M> {
         let mut sim = match caught(|| (self.scenario)(seed)) {
@@ -387,15 +404,29 @@ impl<'a, M: Value> Check<'a, M> {
         prepare(&mut sim);
         let nodes: Vec<NodeId> = sim.world().ids().filter(|id| !sim.world().is_client(*id)).collect();
         let drawn = match &self.nemesis {
-            Some(nemesis) => nemesis.draw(&Random::new(seed), &nodes),
-            None => Drawn::default(),
+            Some(nemesis) if case.is_none() => nemesis.draw(&Random::new(seed), &nodes),
+            _ => Drawn::default(),
         };
         let mut plan = self.plan.clone();
-        plan.extend(&drawn.plan);
-        sim.schedule_plan(&plan);
-        sim.schedule_at_targets(&drawn.aimed, &self.targets);
         let histories: Vec<_> = self.promises.iter().map(|promise| promise.watch(&mut sim)).collect();
-        let ended = caught(|| self.phases(&mut sim, reached).or_else(|| self.broken(&sim, &histories)));
+        let mut limit = Time::from_nanoseconds(u64::MAX);
+        match case {
+            None => {
+                plan.extend(&drawn.plan);
+                sim.schedule_plan(&plan);
+                sim.schedule_at_targets(&drawn.aimed, &self.targets);
+            }
+            Some((case, end)) => {
+                (plan, limit) = (case.plan(), end);
+                if let Err(problem) = case.apply(&mut sim) {
+                    let property = "the case fits the scenario".to_string();
+                    let failure = Some(Failure { property, how: problem, time: Time::ZERO });
+                    return Run { plan, drawn, sim: Some(sim), failure };
+                }
+            }
+        }
+        let ended =
+            caught(|| self.phases(&mut sim, reached, limit).or_else(|| self.broken(&sim, &histories)));
         let failure = ended.unwrap_or_else(|panic| {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();
@@ -409,30 +440,15 @@ impl<'a, M: Value> Check<'a, M> {
         Run { plan, drawn, sim: Some(sim), failure }
     }
 
-    /// The first promise that the history of a run breaks.
-    fn broken(&self, sim: &Simulation<M>, histories: &[Watched]) -> Option<Failure> {
-        self.promises.iter().zip(histories).find_map(|(promise, history)| {
-            let how = match promise.judge(sim, history, self.healed()) {
-                Verdict::Holds => return None,
-                Verdict::Violated(witness) => witness.to_string(),
-                Verdict::Unknown(progress) => format!("it is not known: {progress}"),
-            };
-            Some(Failure { property: promise.name().to_string(), how, time: sim.now() })
-        })
-    }
-
-    /// When everything is set to heal.
-    fn healed(&self) -> Time {
-        let last = self.plan.iter().last().map_or(Time::ZERO, |planned| planned.at);
-        last.max(Time::ZERO + self.duration)
-    }
-
-    fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool]) -> Option<Failure> {
+    fn phases(&self, sim: &mut Simulation<M>, reached: &[AtomicBool], limit: Time) -> Option<Failure> {
         let end = self.healed();
-        while sim.step_before(end) {
+        while sim.step_before(end.min(limit)) {
             if let Some(failure) = self.judge(sim, reached) {
                 return Some(failure);
             }
+        }
+        if limit < end {
+            return None;
         }
         sim.run_for(end - sim.now());
         sim.schedule_repairs();
@@ -444,6 +460,9 @@ impl<'a, M: Value> Check<'a, M> {
             let healed = sim.world().is_whole();
             let open = self.those(When::EventuallyAfterHeal).find(|property| !property.holds(sim.world()));
             if healed && open.is_none() {
+                return None;
+            }
+            if sim.now() > limit {
                 return None;
             }
             if !sim.step_before(deadline) {
@@ -467,4 +486,11 @@ impl<'a, M: Value> Check<'a, M> {
         let how = "it does not hold after this event".to_string();
         Some(Failure { property: broken.name.clone(), how, time: sim.now() })
     }
+}
+
+/// The part of a plan that has happened by `end`.
+fn planned(plan: &FaultPlan, end: Time) -> String {
+    let happened: Vec<String> =
+        plan.iter().filter(|planned| planned.at <= end).map(|planned| planned.to_string()).collect();
+    if happened.is_empty() { "no faults".to_string() } else { happened.join("; ") }
 }

@@ -36,7 +36,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
-use workload::{WHAT, WHEN};
+use workload::{WHAT, WHEN, Written};
 
 /// Names one operation across all clients, so that a server can recognise a retry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +107,8 @@ pub struct Client<P: Protocol, W = Same<<P as Protocol>::Operation>> {
     server: usize,
     /// The latest operation.
     operation: u64,
+    /// Whether no operation is left of those that are written down.
+    is_over: bool,
     /// The latest operation that took place.
     took_place: u64,
     open: BTreeMap<u64, Open<P::Operation>>,
@@ -174,6 +176,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
             options,
             server: 0,
             operation: 0,
+            is_over: false,
             took_place: 0,
             open: BTreeMap::new(),
             unknown: BTreeSet::new(),
@@ -199,7 +202,7 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
     fn is_last(&self) -> bool {
         let asked_for = Some(self.options.operations).filter(|&operations| operations != 0);
         let ends = [asked_for, self.workload.length()];
-        ends.into_iter().flatten().any(|end| self.operation >= end)
+        self.is_over || ends.into_iter().flatten().any(|end| self.operation >= end)
     }
 
     /// How many operations have no outcome yet.
@@ -215,6 +218,22 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
     fn schedule(&mut self, ctx: &mut Context<Self>) {
         if self.is_last() {
             return;
+        }
+        match Draws::written(&mut *ctx.core.environment, self.operation + 1) {
+            Written::Nothing => {}
+            Written::End => {
+                self.is_over = true;
+                return;
+            }
+            Written::Operation(operation, at) => {
+                self.operation = operation - 1;
+                self.is_over = self.is_last();
+                if !self.is_over {
+                    let after = at.since(ctx.now());
+                    ctx.set_timer(ClientTimer::Next, after);
+                }
+                return;
+            }
         }
         let draws = &mut Draws::new(&mut *ctx.core.environment, self.operation + 1, 0, WHEN);
         let after = self.options.arrivals.wait(&mut self.burst, |spans| draws.sample(spans));

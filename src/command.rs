@@ -14,16 +14,20 @@ mod list;
 mod models;
 mod output;
 mod overrides;
+mod printed;
 mod run;
 mod scenario;
+mod shrink;
 mod sweep;
 mod sweep_report;
 mod tally;
 mod trace;
 mod workers;
 mod written;
+mod zoo;
 
-pub use models::Models;
+pub use models::{KnownBug, Models};
+pub use printed::expect;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -55,6 +59,10 @@ enum Command {
     Replay(failure::Options),
     /// Says whether a recorded history is consistent, and if not, why
     Check(check::Options),
+    /// Makes a saved failure smaller, until no single thing can be left out
+    Shrink(shrink::Options),
+    /// Finds every known bug of the models again, shrinks it, and prints the table
+    Zoo(zoo::Options),
 }
 
 /// How a command ended that was not given bad input.
@@ -83,6 +91,8 @@ pub fn main(models: Models) -> ExitCode {
         Command::Explore(options) => explore::run(&models, &options),
         Command::Replay(options) => failure::replay(&models, &options),
         Command::Check(options) => check::check(&options),
+        Command::Shrink(options) => shrink::shrink(&models, &options),
+        Command::Zoo(options) => zoo::zoo(&models, &options),
     };
     match ended {
         Ok(Ended::Holds) => ExitCode::SUCCESS,

@@ -52,6 +52,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
+//! | made small | [`shrink`] | how to ask a driver for a run again, with less in it |
 //! | drivers | [`simulation`], [`explorer`], [`promise`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
 //! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
@@ -147,6 +148,11 @@
 //!   tenth of running 200 messages on it.
 //! - **No promise is stricter than what clients see.** A [`Promise`](promise::Promise) is judged by the history, and a
 //!   history that cannot be judged within its budget fails the sweep: not known is not a pass.
+//! - **Operations are written down with their times**, not only their order, when a run is made explicit: to leave
+//!   one out then moves no other, in a closed loop as in an open one.
+//! - **A node that is left out is down from the start**, so that no address and no other number moves. It counts as
+//!   a cause only if the failure needs it to be down.
+//! - **A shrunk case is text**, a line for each thing: the library needs no serde for it, and a person can edit it.
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 
@@ -178,6 +184,7 @@ pub mod property;
 pub mod random;
 pub mod record;
 mod scheduler;
+pub mod shrink;
 pub mod simulation;
 pub mod staleness;
 pub mod storage;

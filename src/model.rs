@@ -24,6 +24,11 @@ pub trait Model: Send + Sync + 'static {
     /// The name a user types: `multi-paxos`.
     fn name(&self) -> &'static str;
 
+    /// What Rust code calls it, for tests that are printed: `my_models::Paxos`.
+    fn path(&self) -> String {
+        std::any::type_name::<Self>().to_string()
+    }
+
     /// What it is, in one line.
     fn about(&self) -> &'static str;
 

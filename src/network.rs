@@ -178,6 +178,14 @@ impl Network {
         &mut self.default_link
     }
 
+    /// Neither loses nor duplicates any message from now on. The delays stay as they are.
+    pub fn lose_nothing(&mut self) {
+        let links = self.links.values_mut().chain(self.links_by_role.values_mut());
+        for link in links.chain([&mut self.default_link]) {
+            (link.loss_probability, link.duplication_probability) = (Probability::ZERO, Probability::ZERO);
+        }
+    }
+
     /// Sets the link from `from` to `to`, that direction only. It wins over roles and regions.
     pub fn set_link(&mut self, from: impl Into<NodeId>, to: impl Into<NodeId>, link: Link) {
         self.links.insert((from.into(), to.into()), link);

@@ -5,8 +5,10 @@
 //! numbers: as easy as 1, 2, 3", SC 2011), keyed by its domain, of a 128-bit counter that is its
 //! address. So one draw can be changed, added or left out, and every other number stays what it was.
 
+use crate::time::Time;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 
 /// What a number is drawn for. Each domain has its own key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,17 @@ pub struct Random {
     seed: u64,
     /// Of each domain, one for each round.
     keys: [[u64; ROUNDS]; DOMAINS],
+    /// Of the clients whose operations are written down, by place: each operation with its time.
+    timetables: BTreeMap<u64, BTreeMap<u64, Time>>,
 }
+
+/// At this slot of an operation is the next one that is written down, itself included: zero if none are written
+/// down for its client, and the largest number if none is left.
+pub(crate) const NEXT_WRITTEN: u64 = 126;
+/// At this slot of an operation that is written down is its time.
+pub(crate) const TIME_WRITTEN: u64 = 127;
+/// The bits of a client's address that are not the operation.
+const IN_OPERATION: u64 = 24;
 
 impl Random {
     /// All the numbers that belong to `seed`.
@@ -47,7 +59,30 @@ impl Random {
             word.copy_from_slice(&split_mix(&mut state).to_le_bytes());
         }
         let mut chacha = ChaCha8Rng::from_seed(expanded);
-        Random { seed, keys: std::array::from_fn(|_| round_keys(chacha.next_u64())) }
+        let keys = std::array::from_fn(|_| round_keys(chacha.next_u64()));
+        Random { seed, keys, timetables: BTreeMap::new() }
+    }
+
+    /// Writes down which operations the client at `place` invokes, and when.
+    pub(crate) fn write_down(&mut self, place: u64, operations: BTreeMap<u64, Time>) {
+        self.timetables.insert(place, operations);
+    }
+
+    /// The number at an address of the client at `place`, or what is written down.
+    #[inline]
+    pub(crate) fn of_client(&self, place: u64, address: u64) -> u64 {
+        let operation = address >> IN_OPERATION;
+        match address & ((1 << IN_OPERATION) - 1) {
+            NEXT_WRITTEN => self
+                .timetables
+                .get(&place)
+                .map_or(0, |written| written.range(operation..).next().map_or(u64::MAX, |(&next, _)| next)),
+            TIME_WRITTEN => {
+                let written = self.timetables.get(&place).and_then(|written| written.get(&operation));
+                written.map_or(0, |time| time.as_nanoseconds())
+            }
+            _ => self.at(Domain::Client, place, address)[0],
+        }
     }
 
     /// The seed these numbers belong to.

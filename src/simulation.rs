@@ -7,6 +7,7 @@ mod agenda;
 mod aims;
 mod driver;
 mod effects;
+mod explicit;
 mod faults;
 mod observers;
 

@@ -21,6 +21,8 @@ pub struct Story<M> {
     names: BTreeMap<NodeId, String>,
     lines: VecDeque<(Time, Line<M>)>,
     kept: usize,
+    /// Of a story of causes: how many lines there were when each message was sent.
+    sent: Option<BTreeMap<Address, usize>>,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +33,7 @@ enum Line<M> {
 
 impl<M> Default for Story<M> {
     fn default() -> Self {
-        Story { names: BTreeMap::new(), lines: VecDeque::new(), kept: LINES }
+        Story { names: BTreeMap::new(), lines: VecDeque::new(), kept: LINES, sent: None }
     }
 }
 
@@ -40,6 +42,11 @@ impl<M: Value> Observer<M> for Story<M> {
         let line = match record.what {
             What::Added { node, name, .. } => {
                 self.names.insert(node, name.to_string());
+                return;
+            }
+            What::Sent { address, .. } => {
+                let lines = self.lines.len();
+                self.sent.as_mut().map(|sent| sent.insert(address, lines));
                 return;
             }
             What::Delivered { address, copy, message } => {
@@ -72,6 +79,47 @@ impl<M: Value> Story<M> {
     /// Keeps the whole run and not only its end.
     pub fn whole() -> Self {
         Story { kept: usize::MAX, ..Story::default() }
+    }
+
+    /// Keeps the whole run, and draws what led to its end with [`Story::draw_causes`].
+    pub fn of_causes() -> Self {
+        Story { sent: Some(BTreeMap::new()), ..Story::whole() }
+    }
+
+    /// Draws only what led to the end, in this many lines at most: faults and the messages that an edit has lost
+    /// first, then what the last event can have known of, then what is latest. Of a whole run it is a drawing of
+    /// the same length.
+    pub fn draw_causes(&self, lines: usize) -> String {
+        let none = BTreeMap::new();
+        let sent = self.sent.as_ref().unwrap_or(&none);
+        // Of each node, the lines below this one are in the past of the last event.
+        let mut past: BTreeMap<NodeId, usize> = BTreeMap::new();
+        let mut ranked: Vec<(u8, usize)> = Vec::new();
+        for (place, (_, line)) in self.lines.iter().enumerate().rev() {
+            let knows = |node: &NodeId| past.get(node).is_some_and(|bound| place < *bound);
+            let is_first = past.is_empty();
+            let rank = match line {
+                Line::Mark { node: None, .. } | Line::Arrow { lost: Some(DropReason::Edit), .. } => 0,
+                Line::Arrow { address, lost: None, .. } if is_first || knows(&address.to) => {
+                    past.entry(address.to).or_insert(place);
+                    let known = past.entry(address.from).or_default();
+                    *known = sent.get(address).copied().unwrap_or(0).max(*known);
+                    1
+                }
+                Line::Mark { node: Some(node), text } if is_first || knows(node) => {
+                    past.entry(*node).or_insert(place);
+                    if text.starts_with('"') { 1 } else { 2 }
+                }
+                Line::Arrow { address, .. } if knows(&address.from) => 2,
+                _ => 3,
+            };
+            ranked.push((rank, place));
+        }
+        // The latest of each rank come first.
+        ranked.sort_by_key(|&(rank, _)| rank);
+        let kept: BTreeSet<usize> = ranked.into_iter().take(lines).map(|(_, place)| place).collect();
+        let lines = kept.into_iter().map(|place| self.lines[place].clone()).collect();
+        Story { names: self.names.clone(), lines, kept: self.kept, sent: None }.draw()
     }
 
     /// The drawing.

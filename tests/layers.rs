@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 35] = [
+const ORDER: [&str; 36] = [
     "time",
     "clock",
     "fingerprint",
@@ -38,6 +38,7 @@ const ORDER: [&str; 35] = [
     "simulation",
     "promise",
     "explorer",
+    "shrink",
     "check",
     "model",
     "command",

@@ -2,12 +2,14 @@
 
 pub mod counting;
 pub mod key_value;
+pub mod lock;
 pub mod multi_paxos;
 pub mod paxos;
 pub mod queue;
 pub mod store;
 pub mod two_phase;
 pub mod two_phase_commit;
+pub mod zoo;
 
 use netsplit::command::Models;
 
@@ -21,6 +23,8 @@ pub fn all() -> Models {
         .with(queue::Queue)
         .with(store::Abd)
         .with(store::Dynamo)
+        .with(lock::LockService)
+        .with_zoo(zoo::KNOWN_BUGS)
 }
 
 /// The README's programs compile.

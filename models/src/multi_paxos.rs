@@ -26,7 +26,7 @@ mod learner;
 mod replica;
 
 pub use acceptor::Vote;
-pub use replica::{Options, Replica, Timer};
+pub use replica::{Mistake, Options, Replica, Timer};
 
 use crate::key_value;
 use crate::paxos::Ballot;
@@ -170,6 +170,8 @@ pub struct Parameters {
     /// How long a replica that hears of no leader waits before it campaigns, up to twice as long.
     #[serde(with = "netsplit::time::span")]
     pub election_timeout: Duration,
+    /// A mistake to study.
+    pub mistake: Mistake,
 }
 
 impl Default for Parameters {
@@ -182,6 +184,7 @@ impl Default for Parameters {
             leader: 0,
             heartbeat_interval: milliseconds(50),
             election_timeout: milliseconds(200),
+            mistake: Mistake::None,
         }
     }
 }
@@ -216,6 +219,10 @@ impl Model for MultiPaxos {
         "multi-paxos"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::multi_paxos::MultiPaxos".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "Multi-Paxos: a replicated log under a stable leader"
     }
@@ -229,6 +236,7 @@ impl Model for MultiPaxos {
             ("leader", "which replica campaigns at the start, counted from 0"),
             ("heartbeat_interval", "how often the leader lets the others hear of it"),
             ("election_timeout", "how long a replica that hears of no leader waits, up to twice as long"),
+            ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
         ]
     }
 
@@ -246,6 +254,7 @@ impl Model for MultiPaxos {
                 campaigns_at_start: id == first,
                 heartbeat_interval: parameters.heartbeat_interval,
                 election_timeout: parameters.election_timeout,
+                mistake: parameters.mistake,
             };
             Replica::new(all.to_vec(), options)
         });

@@ -75,6 +75,25 @@ pub enum Message {
     Rejected(Ballot, Ballot),
 }
 
+/// A known mistake, to be studied: each breaks one of the rules above. See [`zoo`](crate::zoo).
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mistake {
+    /// None: this is Paxos.
+    #[default]
+    None,
+    /// An acceptor comes back from a crash without its promise.
+    ForgetsPromise,
+    /// An acceptor votes in a ballot although it has promised a higher one.
+    AcceptsBelowPromise,
+    /// A proposer proposes its own value whatever the promises report.
+    IgnoresAcceptedValues,
+    /// A proposer takes one acceptor less than a majority for a quorum.
+    SmallQuorum,
+    /// A proposer counts acceptances of its earlier ballots, too.
+    CountsBallotsTogether,
+}
+
 /// The record that holds an acceptor's promise. Its votes are its log.
 const PROMISED: &str = "promised";
 /// The record that holds the highest round a proposer has used.
@@ -90,9 +109,17 @@ pub(crate) fn majority(count: usize) -> usize {
 pub struct Acceptor {
     promised: Option<Ballot>,
     vote: Option<Vote>,
+    mistake: Mistake,
 }
 
 impl Acceptor {
+    /// Makes a mistake.
+    #[must_use]
+    pub fn with(mut self, mistake: Mistake) -> Self {
+        self.mistake = mistake;
+        self
+    }
+
     /// Promises `ballot`, so that all lower ones will be refused. Not durable before the next sync.
     fn promise(&mut self, ballot: Ballot, ctx: &mut Context<Self>) {
         self.promised = Some(ballot);
@@ -114,8 +141,10 @@ impl Process for Acceptor {
                 ctx.send(from, Message::Promise(ballot, self.vote));
             }
             // Phase 2b: enabled unless a higher ballot has been promised. It need not have promised this one.
-            Message::Accept(vote) if self.promised <= Some(vote.ballot) => {
-                self.promise(vote.ballot, ctx);
+            Message::Accept(vote)
+                if self.promised <= Some(vote.ballot) || self.mistake == Mistake::AcceptsBelowPromise =>
+            {
+                self.promise(vote.ballot.max(self.promised.unwrap_or(vote.ballot)), ctx);
                 if self.vote != Some(vote) {
                     self.vote = Some(vote);
                     ctx.append(&vote);
@@ -134,7 +163,9 @@ impl Process for Acceptor {
 
     /// A vote that a crash has torn was never told to anybody.
     fn on_restart(&mut self, ctx: &mut Context<Self>) {
-        self.promised = ctx.read(PROMISED).expect("the promise was written as a ballot");
+        if self.mistake != Mistake::ForgetsPromise {
+            self.promised = ctx.read(PROMISED).expect("the promise was written as a ballot");
+        }
         self.vote = ctx.log().flatten().last();
     }
 }
@@ -183,13 +214,22 @@ pub struct Proposer {
     phase: Phase,
     /// The operation, numbered by its first round: to learn what is chosen.
     operation: Option<u64>,
+    mistake: Mistake,
 }
 
 impl Proposer {
     /// A proposer that begins at its start, and gives a ballot up after `timeout`.
     pub fn new(acceptors: impl Nodes, timeout: Duration, backoff: Backoff) -> Self {
         let (acceptors, begin, phase) = (acceptors.ids(), Duration::ZERO, Phase::Waiting);
-        Proposer { acceptors, begin, timeout, backoff, round: 0, phase, operation: None }
+        let mistake = Mistake::None;
+        Proposer { acceptors, begin, timeout, backoff, round: 0, phase, operation: None, mistake }
+    }
+
+    /// Makes a mistake.
+    #[must_use]
+    pub fn with(mut self, mistake: Mistake) -> Self {
+        self.mistake = mistake;
+        self
     }
 
     /// Begins this long after its start.
@@ -222,6 +262,11 @@ impl Proposer {
         under_way && ballot == self.ballot(ctx)
     }
 
+    /// How many acceptors are enough.
+    fn quorum(&self) -> usize {
+        majority(self.acceptors.len()) - usize::from(self.mistake == Mistake::SmallQuorum)
+    }
+
     /// Phase 1a: enabled at any time. The round is durable before anybody hears of it, so that no crash
     /// makes the proposer use it twice.
     fn prepare(&mut self, ctx: &mut Context<Self>) {
@@ -241,10 +286,12 @@ impl Proposer {
     /// promises; without a vote the proposer is free to propose its own.
     fn accept(&mut self, ctx: &mut Context<Self>) {
         let Phase::Preparing(promises) = &self.phase else { return };
-        if promises.len() < majority(self.acceptors.len()) {
+        if promises.len() < self.quorum() {
             return;
         }
-        let value = promises.values().flatten().max().map_or(ctx.id(), |vote| vote.value);
+        let reported = promises.values().flatten().max();
+        let reported = reported.filter(|_| self.mistake != Mistake::IgnoresAcceptedValues);
+        let value = reported.map_or(ctx.id(), |vote| vote.value);
         self.phase = Phase::Accepting(value, BTreeSet::new());
         ctx.broadcast(&self.acceptors, Message::Accept(Vote { ballot: self.ballot(ctx), value }));
     }
@@ -252,7 +299,7 @@ impl Proposer {
     /// Enabled when a majority has accepted.
     fn decide(&mut self, ctx: &mut Context<Self>) {
         let Phase::Accepting(value, accepted) = &self.phase else { return };
-        if accepted.len() < majority(self.acceptors.len()) {
+        if accepted.len() < self.quorum() {
             return;
         }
         let value = *value;
@@ -294,7 +341,9 @@ impl Process for Proposer {
                     self.accept(ctx);
                 }
             }
-            Message::Accepted(ballot) if self.is_current(ballot, ctx) => {
+            Message::Accepted(ballot)
+                if self.is_current(ballot, ctx) || self.mistake == Mistake::CountsBallotsTogether =>
+            {
                 if let Phase::Accepting(_, accepted) = &mut self.phase {
                     accepted.insert(from);
                     self.decide(ctx);

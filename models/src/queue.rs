@@ -75,7 +75,7 @@ mod parameters;
 mod producer;
 mod window;
 
-pub use broker::{Broker, BrokerOptions, HANDED_OUT, LINE, VisibilityOver};
+pub use broker::{Broker, BrokerOptions, HANDED_OUT, LINE, VisibilityOver, processed_in_order};
 pub use consumer::{Consumer, ConsumerOptions, ConsumerTimer};
 pub use parameters::{Cluster, Parameters, Queue, add_cluster};
 pub use producer::{Producer, ProducerOptions, ProducerTimer};
@@ -121,6 +121,21 @@ pub enum Confirm {
     Accepted,
     /// When a consumer has acknowledged it: the operation lasts as long as the message's sojourn.
     Processed,
+}
+
+/// A known mistake, to be studied. See [`zoo`](crate::zoo).
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mistake {
+    /// None.
+    #[default]
+    None,
+    /// A consumer acknowledges a message before it has processed it.
+    AcknowledgesFirst,
+    /// A consumer comes back from a crash without the numbers of what it has processed.
+    ForgetsProcessed,
+    /// The broker puts a message that comes back behind all others.
+    RedeliversLast,
 }
 
 /// A delivery's number: unique, and greater than all earlier ones of this broker. Written `2#7`.

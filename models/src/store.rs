@@ -50,7 +50,7 @@ mod replica;
 
 pub use abd::{Abd, AbdParameters};
 pub use dynamo::{Dynamo, DynamoParameters};
-pub use replica::{AfterRead, Contact, Numbers, Options, Replica, Timer};
+pub use replica::{AfterRead, Contact, Mistake, Numbers, Options, Replica, Timer};
 
 use netsplit::client::{ClientOptions, KeyValueOperation, KeyValueResponse, Protocol, Reply, RequestId};
 use netsplit::prelude::*;

@@ -101,6 +101,21 @@ pub enum Message {
     Reply(TransactionId, Decision),
 }
 
+/// A known mistake, to be studied: each breaks the rule above. See [`zoo`](crate::zoo).
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mistake {
+    /// None: this is two-phase commit.
+    #[default]
+    None,
+    /// A participant that is in doubt for too long aborts alone.
+    AbortsAlone,
+    /// The coordinator tells its decision before it is in the log.
+    AnnouncesFirst,
+    /// The coordinator takes what it has no record of for committed.
+    PresumesCommit,
+}
+
 /// An entry in a node's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LogEntry {

@@ -112,7 +112,7 @@ at = "15s"
 clock = { node = "@leader", jump = "5s" }
 "#;
     fs::write(folder.join("scenario.toml"), format!("{HEAD}{entries}")).expect("a file");
-    let output = netsplit_in(&folder, &["run", "scenario.toml", "--out", "out"]);
+    let output = netsplit_in(&folder, &["run", "scenario.toml", "--out", "out", "--no-shrink"]);
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("clock @leader at 15s touched nothing"), "{}", said(&output));
     let saved = fs::read_dir(folder.join("out")).expect("the folder").filter_map(Result::ok);

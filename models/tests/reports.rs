@@ -1,5 +1,5 @@
 //! The pages under `reports/`: their commands write the figures that they show, and they name the seed and the
-//! digest. A debug build leaves out the sweeps. To write all of it anew:
+//! digest. A debug build leaves out the sweeps and the zoo. To write all of it anew:
 //! `NETSPLIT_REGENERATE=1 cargo test --release -p netsplit-models --test reports`.
 
 use std::fs;
@@ -76,7 +76,7 @@ fn the_reports_are_what_their_commands_write() {
         for Written { arguments, folder } in commands(&page) {
             let kept = root().join(&folder);
             named.push(kept.clone());
-            if cfg!(debug_assertions) && arguments[0] == "sweep" && !regenerate {
+            if cfg!(debug_assertions) && ["sweep", "zoo"].contains(&&*arguments[0]) && !regenerate {
                 continue;
             }
             let fresh = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(&folder);

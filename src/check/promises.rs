@@ -1,10 +1,13 @@
 //! What a sweep may ask of what clients see.
 
 use super::Check;
-use crate::checker::Specification;
 use crate::checker::sessions::Guarantee;
+use crate::checker::{Specification, Verdict};
 use crate::process::Value;
-use crate::promise::Promise;
+use crate::promise::{Promise, Watched};
+use crate::shrink::Failure;
+use crate::simulation::Simulation;
+use crate::time::Time;
 
 impl<'a, M: Value> Check<'a, M> {
     /// What clients see is linearizable; see [`Promise`].
@@ -42,5 +45,23 @@ impl<'a, M: Value> Check<'a, M> {
     pub fn promises(mut self, promises: impl IntoIterator<Item = Promise<'a, M>>) -> Self {
         self.promises.extend(promises);
         self
+    }
+
+    /// The first promise that the history of a run breaks.
+    pub(super) fn broken(&self, sim: &Simulation<M>, histories: &[Watched]) -> Option<Failure> {
+        self.promises.iter().zip(histories).find_map(|(promise, history)| {
+            let how = match promise.judge(sim, history, self.healed()) {
+                Verdict::Holds => return None,
+                Verdict::Violated(witness) => witness.to_string(),
+                Verdict::Unknown(progress) => format!("it is not known: {progress}"),
+            };
+            Some(Failure { property: promise.name().to_string(), how, time: sim.now() })
+        })
+    }
+
+    /// When everything is set to heal.
+    pub(super) fn healed(&self) -> Time {
+        let last = self.plan.iter().last().map_or(Time::ZERO, |planned| planned.at);
+        last.max(Time::ZERO + self.duration)
     }
 }

@@ -3,7 +3,8 @@
 use super::RequestId;
 use crate::distribution::{Decimal, Distribution, Zipf};
 use crate::process::{Environment, Value};
-use crate::random::scale;
+use crate::random::{NEXT_WRITTEN, TIME_WRITTEN, scale};
+use crate::time::Time;
 use std::time::Duration;
 
 /// Decides what a client asks for.
@@ -32,7 +33,30 @@ pub struct Draws<'a> {
 pub(super) const WHAT: u64 = 128;
 pub(super) const WHEN: u64 = 0;
 
+/// What is written down of a client's operations, from one of them on.
+pub(super) enum Written {
+    /// They are not written down.
+    Nothing,
+    /// None is left.
+    End,
+    /// The next is this one, at this time.
+    Operation(u64, Time),
+}
+
 impl<'a> Draws<'a> {
+    /// What is written down from `operation` on.
+    pub(super) fn written(environment: &mut dyn Environment, operation: u64) -> Written {
+        let mut at = |operation, slot| Draws::new(&mut *environment, operation, 0, slot).number();
+        match at(operation, NEXT_WRITTEN) {
+            None | Some(0) => Written::Nothing,
+            Some(u64::MAX) => Written::End,
+            Some(next) => {
+                let time = at(next, TIME_WRITTEN).unwrap_or_default();
+                Written::Operation(next, Time::from_nanoseconds(time))
+            }
+        }
+    }
+
     /// 40 bits of operation, 16 of attempt and 8 of what was drawn there before.
     pub(super) fn new(environment: &'a mut dyn Environment, operation: u64, attempt: u32, slot: u64) -> Self {
         Draws { environment, address: operation << 24 | u64::from(attempt) << 8 | slot }

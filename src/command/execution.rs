@@ -5,18 +5,20 @@ use super::scenario::Scenario;
 use super::trace::Trace;
 use crate::caught::caught;
 use crate::checker::Verdict;
-use crate::fault::FaultPlan;
+use crate::fault::{Edit, FaultPlan};
 use crate::impact::Impact;
 use crate::metrics::Metrics;
 use crate::model::Model;
 use crate::process::Value;
 use crate::promise::{Promise, Watched};
 use crate::property::{Property, When};
+use crate::shrink::{Case, Failure, Heard, Listener};
 use crate::simulation::Simulation;
-use crate::staleness::Staleness;
-use crate::time::Time;
+use crate::staleness::{Read, Staleness};
+use crate::story::Story;
+use crate::time::{Duration, Time, format_span};
 use crate::world::World;
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -25,9 +27,22 @@ pub(super) struct Run<'a> {
     pub(super) seed: u64,
     /// Another plan than that of the scenario and the seed.
     pub(super) plan: Option<&'a FaultPlan>,
+    /// Written down, instead of all faults of the scenario and the seed.
+    pub(super) case: Option<&'a Case>,
+    /// Only as long as is needed to see whether this check is violated, and at most until that time.
+    pub(super) only: Option<(&'a str, Time)>,
+    /// Whether it is to be said what can be made explicit.
+    pub(super) listens: bool,
     /// Without digest, story and trace, as fast as it can.
     pub(super) blind: bool,
     pub(super) trace: Option<Trace>,
+}
+
+impl Run<'_> {
+    /// Of a seed, with whatever it and the scenario draw.
+    pub(super) fn of(seed: u64) -> Self {
+        Run { seed, plan: None, case: None, only: None, listens: false, blind: false, trace: None }
+    }
 }
 
 /// What a run came to.
@@ -50,6 +65,10 @@ pub(super) struct Finished {
     pub(super) inert: Vec<String>,
     /// A drawing of the last exchanges before a violation.
     pub(super) story: String,
+    /// The edits that touched nothing.
+    pub(super) stale: Vec<Edit>,
+    /// Of a run that listens.
+    pub(super) heard: Option<Heard>,
 }
 
 /// One property, judged.
@@ -75,6 +94,11 @@ impl Checked {
         Checked { name, when, verdict: "violated", reason, at: Some(at), reached: false }
     }
 
+    pub(super) fn failure(&self) -> Failure {
+        let (property, how) = (self.name.clone(), self.reason.clone().unwrap_or_default());
+        Failure { property, how, time: self.at.unwrap_or_default() }
+    }
+
     pub(super) fn holds(&self) -> bool {
         self.verdict != "violated"
     }
@@ -85,12 +109,14 @@ pub(super) struct Prepared<M: Value> {
     pub(super) sim: Simulation<M>,
     pub(super) properties: Vec<Property<'static, M>>,
     pub(super) promises: Vec<Promise<'static, M>>,
+    /// Whether it is to be checked that no read is stale.
+    fresh_reads: bool,
     faults: Faults<M>,
 }
 
 pub(super) fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Result<Prepared<M::Message>> {
     let parameters: M::Parameters = scenario.parameters()?;
-    let (properties, promises) = chosen(model, scenario)?;
+    let (properties, promises, fresh_reads) = chosen(model, scenario)?;
     let sim = model.simulation(&parameters, &scenario.setup, seed).map_err(|problem| {
         // A model names the parameter first: `replicas`, or `client.timeout`.
         let name = problem.split_whitespace().next().unwrap_or_default().trim_end_matches(':');
@@ -99,7 +125,7 @@ pub(super) fn prepare<M: Model>(model: &M, scenario: &Scenario, seed: u64) -> Re
     })?;
     scenario.check_roles(sim.world())?;
     let faults = scenario.faults(sim.world(), &model.targets(), seed)?;
-    Ok(Prepared { sim, properties, promises, faults })
+    Ok(Prepared { sim, properties, promises, fresh_reads, faults })
 }
 
 /// Whether `scenario` can be run with its model: the checks that it asks for, by name.
@@ -108,48 +134,68 @@ pub(super) fn checks_of<M: Model>(
     scenario: &Scenario,
     seed: u64,
 ) -> Result<Vec<(String, &'static str)>> {
-    let Prepared { properties, promises, .. } = prepare(model, scenario, seed)?;
-    Ok(names(&properties, &promises))
+    let Prepared { properties, promises, fresh_reads, .. } = prepare(model, scenario, seed)?;
+    Ok(names(&properties, &promises, fresh_reads))
 }
 
 /// Checks by name and when they must hold.
 pub(super) fn names<M: Value>(
     properties: &[Property<'_, M>],
     promises: &[Promise<'_, M>],
+    fresh_reads: bool,
 ) -> Vec<(String, &'static str)> {
     let of_world = properties.iter().map(|property| (property.name.clone(), word(property.when)));
     let of_history = promises.iter().map(|promise| (promise.name().to_string(), OF_CLIENTS));
-    of_world.chain(of_history).collect()
+    let of_reads = fresh_reads.then(|| (FRESH_READS.to_string(), word(When::Always)));
+    of_world.chain(of_history).chain(of_reads).collect()
 }
 
 impl Run<'_> {
     /// Runs `scenario` with its model.
     pub(super) fn model<M: Model>(&self, model: &M, scenario: &Scenario) -> Result<Finished> {
-        let Prepared { mut sim, properties, promises, faults } = prepare(model, scenario, self.seed)?;
+        let Prepared { mut sim, properties, promises, fresh_reads, faults } =
+            prepare(model, scenario, self.seed)?;
         let mut plan = faults.plan();
-        match self.plan {
-            Some(given) => {
+        let listener = self.listens.then(|| sim.observe(Listener::default()));
+        match (self.plan, self.case) {
+            (_, Some(case)) => {
+                plan = case.plan();
+                case.apply(&mut sim).map_err(|problem| anyhow!("{problem}"))?;
+            }
+            (Some(given), None) => {
                 check_plan(given, sim.world())?;
                 plan = given.clone();
                 sim.schedule_plan(&plan);
             }
-            None => faults.schedule(&mut sim),
+            (None, None) => faults.schedule(&mut sim),
         }
         let last_planned = plan.iter().map(|planned| planned.at).max().unwrap_or(Time::ZERO);
-        let last_fault = last_planned.max(faults.last_aimed());
-        let end = Time::ZERO + scenario.content.duration;
-        if self.blind {
+        let last_fault = match self.case {
+            Some(_) => last_planned,
+            None => last_planned.max(faults.last_aimed()),
+        };
+        let whole = Time::ZERO + scenario.content.duration;
+        let end = self.only.map_or(whole, |(_, limit)| whole.min(limit));
+        if self.blind && !self.listens {
             sim.detach_all();
         }
         let metrics = sim.observe(Metrics::default().with_deadline(scenario.content.deadline));
         let staleness = sim.observe(Staleness::default());
         let impact = sim.observe(Impact::default());
         let digest = (!self.blind).then(|| sim.observe_digest());
+        // Of a case there is little to draw, and all of it can be of use.
+        let causes = self.case.filter(|_| !self.blind).map(|_| sim.observe(Story::of_causes()));
         if let Some(trace) = &self.trace {
             sim.observe(trace.clone());
         }
         let histories: Vec<Watched> = promises.iter().map(|promise| promise.watch(&mut sim)).collect();
-        let (mut checks, mut story) = judge(&mut sim, &properties, end, last_fault);
+        let only = self.only.map(|(name, _)| name);
+        let (mut checks, mut story) = judge(&mut sim, &properties, end, last_fault, only);
+        let heard = listener.map(|listener| sim.observer(listener).heard(&sim));
+        if let Some(causes) = causes.filter(|_| only.is_some()) {
+            story = sim.observer(causes).draw_causes(DOZEN);
+        }
+        let stale = sim.inert_edits().cloned().collect();
         let digest = digest.map(|digest| sim.observer(digest).to_string()).unwrap_or_default();
         let impact = sim.observer(impact).clone();
         // What aimed faults have hit is part of the plan that runs this again.
@@ -169,8 +215,25 @@ impl Run<'_> {
             checks.push(check);
             story.push_str(&drawing);
         }
+        if fresh_reads {
+            checks.push(no_read_is_stale(&staleness, sim.world()));
+        }
         let unsynced = sim.world().ids().map(|node| sim.world().storage(node).unsynced()).sum();
-        Ok(Finished { digest, metrics, end, staleness, impact, kinds, unsynced, plan, checks, inert, story })
+        Ok(Finished {
+            digest,
+            metrics,
+            end,
+            staleness,
+            impact,
+            kinds,
+            unsynced,
+            plan,
+            checks,
+            inert,
+            story,
+            stale,
+            heard,
+        })
     }
 }
 
@@ -197,9 +260,56 @@ impl Finished {
     }
 }
 
-const NO_PANIC: &str = "nothing panics";
+pub(super) const NO_PANIC: &str = "nothing panics";
+/// Runs a scenario with what `change` does instead of its faults, until the last of them is over and on: how `check`
+/// is violated, if it is, with a drawing of what led there.
+pub(super) fn expectation<M: Model>(
+    model: &M,
+    scenario: &Scenario,
+    seed: u64,
+    check: &str,
+    change: impl FnOnce(&mut Simulation<M::Message>) -> Duration,
+) -> Result<Option<(Failure, String)>> {
+    let Prepared { mut sim, mut properties, mut promises, fresh_reads, .. } = prepare(model, scenario, seed)?;
+    let last_fault = Time::ZERO + change(&mut sim);
+    let staleness = sim.observe(Staleness::default());
+    let causes = sim.observe(Story::of_causes());
+    properties.retain(|property| property.name == check);
+    promises.retain(|promise| promise.name() == check);
+    let histories: Vec<Watched> = promises.iter().map(|promise| promise.watch(&mut sim)).collect();
+    if properties.is_empty() && promises.is_empty() && ![NO_PANIC, FRESH_READS].contains(&check) {
+        bail!("there is no check `{check}`");
+    }
+    let end = Time::ZERO + scenario.content.duration;
+    let (mut checks, _) = judge(&mut sim, &properties, end, last_fault, Some(check));
+    if fresh_reads {
+        checks.push(no_read_is_stale(sim.observer(staleness), sim.world()));
+    }
+    let judged = promises.iter().zip(&histories);
+    checks.extend(judged.map(|(promise, history)| kept(promise, &sim, history, last_fault).0));
+    let violated = checks.iter().find(|other| !other.holds() && other.name == check);
+    Ok(violated.map(|check| (check.failure(), sim.observer(causes).draw_causes(DOZEN))))
+}
+
+/// The lines of a drawing of causes.
+pub(super) const DOZEN: usize = 12;
+
+const FRESH_READS: &str = "no read is stale";
 /// When a promise holds: as far as clients see.
 const OF_CLIENTS: &str = "history";
+
+/// As far as can be told from reads alone.
+fn no_read_is_stale<M: Value>(staleness: &Staleness, world: &World<M>) -> Checked {
+    let (when, stale) = (word(When::Always), |read: &&Read| read.stale.is_some());
+    let Some(Read { client, key, responded, stale: Some(stale), .. }) = staleness.reads().iter().find(stale)
+    else {
+        let name = FRESH_READS.to_string();
+        return Checked { name, when, verdict: "holds", reason: None, at: None, reached: false };
+    };
+    let (client, age) = (world.name(*client), format_span(stale.age));
+    let reason = format!("at {responded} {client} read of key {key} what was overwritten {age} before");
+    Checked::violated(FRESH_READS, when, reason, *responded)
+}
 
 /// Judges a promise. The drawing shows how it is broken; it is empty if it is not.
 fn kept<M: Value>(
@@ -250,15 +360,17 @@ fn check_plan<M: Value>(plan: &FaultPlan, world: &World<M>) -> Result<()> {
     Ok(())
 }
 
-/// The properties and promises that the scenario asks for; all of the model's unless it names some.
-#[allow(clippy::type_complexity, reason = "two lists")]
+/// The properties and promises that the scenario asks for, and whether no read may be stale; all of the model's unless
+/// it names some.
+#[allow(clippy::type_complexity, reason = "three answers")]
 fn chosen<M: Model>(
     model: &M,
     scenario: &Scenario,
-) -> Result<(Vec<Property<'static, M::Message>>, Vec<Promise<'static, M::Message>>)> {
+) -> Result<(Vec<Property<'static, M::Message>>, Vec<Promise<'static, M::Message>>, bool)> {
     let (mut properties, mut promises) = (model.properties(), model.promises());
-    let Some(asked) = &scenario.content.checks else { return Ok((properties, promises)) };
-    let known = names(&properties, &promises);
+    let Some(asked) = &scenario.content.checks else { return Ok((properties, promises, false)) };
+    // Of any store it can be asked; some promise more.
+    let known = names(&properties, &promises, true);
     for name in asked {
         if !known.iter().any(|(known, _)| known == name.get_ref()) {
             let known: Vec<String> = known.iter().map(|(name, _)| format!("\"{name}\"")).collect();
@@ -271,7 +383,7 @@ fn chosen<M: Model>(
     let is_asked = |name: &str| asked.iter().any(|asked| asked.get_ref() == name);
     properties.retain(|property| is_asked(&property.name));
     promises.retain(|promise| is_asked(promise.name()));
-    Ok((properties, promises))
+    Ok((properties, promises, is_asked(FRESH_READS)))
 }
 
 /// Runs to the end, and judges. What must always hold is asked after each event; what must hold eventually,
@@ -282,6 +394,7 @@ fn judge<M: Value>(
     properties: &[Property<'static, M>],
     end: Time,
     last_fault: Time,
+    only: Option<&str>,
 ) -> (Vec<Checked>, String) {
     // When each property was first violated (always) or first held (the others).
     let mut found: BTreeMap<usize, Time> = BTreeMap::new();
@@ -300,6 +413,9 @@ fn judge<M: Value>(
                 };
                 if !found.contains_key(&index) && property.holds(sim.world()) == awaited {
                     found.insert(index, sim.now());
+                    if property.when == When::Always && only == Some(&property.name) {
+                        return;
+                    }
                     if property.when == When::Always && story.is_empty() {
                         story = sim.story();
                     }

@@ -5,11 +5,12 @@
 //! nemesis draws has changed.
 
 use super::execution::{Checked, Finished, Run};
-use super::models::Models;
+use super::models::{AnyModel, Models};
 use super::output::{Folder, PartialFile};
 use super::scenario::{Matrix, Scenario, read_text};
 use super::{Ended, program, say};
 use crate::fault::FaultPlan;
+use crate::shrink::Case;
 use crate::time::format_span;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The version of the file's format.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const FORMAT: &str = "netsplit failure";
 /// Where failures are saved without `--out`.
 const FOLDER: &str = "netsplit-failures";
@@ -26,11 +27,14 @@ const FOLDER: &str = "netsplit-failures";
 /// The arguments of `netsplit replay`.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// A failure file that `run` or `sweep` has saved
+    /// A failure file that `run`, `sweep` or `shrink` has saved
     file: PathBuf,
+    /// Runs what was shrunk as it was before
+    #[arg(long)]
+    whole: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FailureFile {
     format: String,
@@ -44,6 +48,18 @@ pub(super) struct FailureFile {
     plan: FaultPlan,
     digest: String,
     violations: Vec<Violation>,
+    /// The same made small.
+    shrunk: Option<Shrunk>,
+}
+
+/// A failure made small: it holds what it needs as edits, so it outlives changes that move the random numbers.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shrunk {
+    /// The lines of the case.
+    case: Vec<String>,
+    digest: String,
+    violation: Violation,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,17 +77,20 @@ impl Violation {
     fn is_same(&self, other: &Violation) -> bool {
         (&self.check, &self.when, &self.at) == (&other.check, &other.when, &other.at)
     }
+
+    fn of(check: &Checked) -> Violation {
+        Violation {
+            check: check.name.clone(),
+            when: check.when.to_string(),
+            reason: check.reason.clone().unwrap_or_default(),
+            at: check.at.map(|at| at.to_string()).unwrap_or_default(),
+        }
+    }
 }
 
 fn violations(checks: &[Checked]) -> Vec<Violation> {
     let violated = checks.iter().filter(|check| !check.holds());
-    let violation = |check: &Checked| Violation {
-        check: check.name.clone(),
-        when: check.when.to_string(),
-        reason: check.reason.clone().unwrap_or_default(),
-        at: check.at.map(|at| at.to_string()).unwrap_or_default(),
-    };
-    violated.map(violation).collect()
+    violated.map(Violation::of).collect()
 }
 
 impl FailureFile {
@@ -88,7 +107,27 @@ impl FailureFile {
             plan: finished.plan.clone(),
             digest: finished.digest.clone(),
             violations: violations(&finished.checks),
+            shrunk: None,
         }
+    }
+
+    /// The same with what it was shrunk to.
+    ///
+    /// # Errors
+    /// If that cannot be run.
+    pub(super) fn with_shrunk(
+        &self,
+        model: &dyn AnyModel,
+        scenario: &Scenario,
+        shrunk: &crate::shrink::Shrunk,
+    ) -> Result<FailureFile> {
+        let finished = model.run(scenario, &Run { case: Some(&shrunk.case), ..Run::of(shrunk.case.seed) })?;
+        let violated =
+            finished.checks.iter().find(|check| !check.holds() && check.name == shrunk.failure.property);
+        let violated = violated.context("what was shrunk is violated once, and not when it is run again")?;
+        let case = shrunk.case.to_string().lines().map(str::to_string).collect();
+        let shrunk = Shrunk { case, digest: finished.digest.clone(), violation: Violation::of(violated) };
+        Ok(FailureFile { shrunk: Some(shrunk), ..self.clone() })
     }
 
     /// Runs of other settings have other digests, and so other names.
@@ -150,43 +189,135 @@ impl FailureFile {
     }
 }
 
-/// Runs a saved failure again. Whether digest and violations are the same.
-pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
-    let saved = FailureFile::read(&options.file)?;
-    let file = options.file.display().to_string();
-    let inner = || format!("{file}, in its scenario");
-    let matrix = |named: &str| {
-        let kept = saved.matrix.clone();
-        kept.with_context(|| format!("the file does not hold {named}, which its scenario names"))
-    };
-    let text = saved.text.clone();
-    let scenario = Scenario::parse("text".to_string(), saved.scenario.clone(), text, &[], matrix);
-    let scenario = scenario.with_context(inner)?;
-    let model = models.of(&scenario).with_context(inner)?;
-    let run = Run { seed: saved.seed, plan: Some(&saved.plan), blind: false, trace: None };
-    let finished = model.run(&scenario, &run).with_context(inner)?.with_inert_faults();
-    if saved.engine != crate::ENGINE {
-        let now = crate::ENGINE;
-        eprintln!(
-            "warning: {file} was saved by engine {}; this is engine {now}: runs may differ",
-            saved.engine
-        );
+/// A failure file, read, with its scenario and its model.
+pub(super) struct Saved<'a> {
+    name: String,
+    pub(super) file: FailureFile,
+    pub(super) scenario: Scenario,
+    pub(super) model: &'a dyn AnyModel,
+    case: Option<Case>,
+}
+
+impl<'a> Saved<'a> {
+    pub(super) fn read(models: &'a Models, path: &Path) -> Result<Saved<'a>> {
+        let file = FailureFile::read(path)?;
+        let name = path.display().to_string();
+        let inner = || format!("{name}, in its scenario");
+        let matrix = |named: &str| {
+            let kept = file.matrix.clone();
+            kept.with_context(|| format!("the file does not hold {named}, which its scenario names"))
+        };
+        let text = file.text.clone();
+        let scenario = Scenario::parse("text".to_string(), file.scenario.clone(), text, &[], matrix);
+        let scenario = scenario.with_context(inner)?;
+        let model = models.of(&scenario).with_context(inner)?;
+        let lines = file.shrunk.as_ref().map(|shrunk| shrunk.case.join("\n"));
+        let case = lines.map(|lines| lines.parse::<Case>()).transpose();
+        let case = case.with_context(|| format!("{name}, in its shrunk case"))?;
+        Ok(Saved { name, file, scenario, model, case })
     }
 
+    /// What to shrink: what it was shrunk to, or the whole.
+    pub(super) fn case(&self) -> Case {
+        self.case.clone().unwrap_or_else(|| Case::new(self.file.seed, &self.file.plan, &[]))
+    }
+
+    /// Runs it again, as small as it is.
+    pub(super) fn run(&self) -> Result<Finished> {
+        if self.file.engine != crate::ENGINE {
+            let (name, saved, now) = (&self.name, self.file.engine, crate::ENGINE);
+            eprintln!("warning: {name} was saved by engine {saved}; this is engine {now}: runs may differ");
+        }
+        let run = Run { plan: Some(&self.file.plan), case: self.case.as_ref(), ..Run::of(self.file.seed) };
+        let finished = self.model.run(&self.scenario, &run);
+        let finished = finished.with_context(|| format!("{}, in its scenario", self.name))?;
+        Ok(if self.case.is_some() { finished } else { finished.with_inert_faults() })
+    }
+
+    /// The check by which it failed, if it is violated in `finished`, too.
+    pub(super) fn violated<'f>(&self, finished: &'f Finished) -> Option<&'f Checked> {
+        match &self.file.shrunk {
+            Some(shrunk) => {
+                finished.checks.iter().find(|check| !check.holds() && check.name == shrunk.violation.check)
+            }
+            None => {
+                let was = |check: &&Checked| self.file.violations.iter().any(|old| old.check == check.name);
+                super::shrink::first_violated(&finished.checks).filter(was)
+            }
+        }
+    }
+
+    /// Whether what was shrunk fails in the same way, and if not, what has become of it.
+    pub(super) fn say_what_became(&self, finished: &Finished) -> bool {
+        for edit in &finished.stale {
+            say(&format!("  stale    {edit}: there is no such message any more, or it is lost anyway"));
+        }
+        let Some(Shrunk { violation, .. }) = &self.file.shrunk else {
+            let checks: Vec<&str> = self.file.violations.iter().map(|known| &*known.check).collect();
+            say(&format!("  gone     violated  {}; now it holds", checks.join("; ")));
+            return false;
+        };
+        let Violation { check, when, reason, .. } = violation;
+        if let Some(same) = self.violated(finished) {
+            let now = same.reason.clone().unwrap_or_default();
+            let but = if now == *reason { String::new() } else { format!("; now {now}") };
+            say(&format!("  same     violated  {when}: {check} ({reason}){but}"));
+            return true;
+        }
+        match super::shrink::first_violated(&finished.checks) {
+            Some(other) => {
+                let now = other.reason.clone().unwrap_or_default();
+                say(&format!("  differs  violated  {when}: {check} ({reason}); now {}: {now}", other.name));
+            }
+            None => say(&format!("  gone     violated  {when}: {check} ({reason}); now it holds")),
+        }
+        false
+    }
+}
+
+/// Runs a saved failure again. Whether it is the same.
+pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
+    let mut saved = Saved::read(models, &options.file)?;
+    if options.whole {
+        (saved.case, saved.file.shrunk) = (None, None);
+    }
+    let finished = saved.run()?;
+    let Saved { file, scenario, .. } = &saved;
     let name = scenario.content.model.get_ref();
     let duration = format_span(scenario.content.duration);
-    say(&format!("{}  ({name}, seed {}, engine {}, {duration})\n", scenario.name, saved.seed, crate::ENGINE));
-    let same_digest = saved.digest == finished.digest;
+    say(&format!("{}  ({name}, seed {}, engine {}, {duration})\n", scenario.name, file.seed, crate::ENGINE));
+    let digest = file.shrunk.as_ref().map_or(&file.digest, |shrunk| &shrunk.digest);
+    let same_digest = *digest == finished.digest;
     say(&match same_digest {
         true => format!("  same     digest {}", finished.digest),
-        false => format!("  differs  digest {}; saved as {}", finished.digest, saved.digest),
+        false => format!("  differs  digest {}; saved as {digest}", finished.digest),
     });
+    let reproduced = match &saved.case {
+        Some(case) => {
+            case.to_string().lines().for_each(|line| say(&format!("    {line}")));
+            saved.say_what_became(&finished)
+        }
+        None => say_violations(file, &finished) && same_digest,
+    };
+    if !finished.story.is_empty() {
+        say(&format!("\n{}", finished.story));
+    }
+    say(match (reproduced, same_digest) {
+        (true, true) => "\nreproduced",
+        (true, false) => "\nreproduced, by another run",
+        _ => "\nnot reproduced",
+    });
+    Ok(if reproduced { Ended::Holds } else { Ended::Violated })
+}
+
+/// Of each violation, whether it is there again. Whether all are.
+fn say_violations(file: &FailureFile, finished: &Finished) -> bool {
     let now = violations(&finished.checks);
-    let mut same_violations = true;
-    for violation in &saved.violations {
+    let mut all = true;
+    for violation in &file.violations {
         let Violation { check, when, reason, .. } = violation;
         let found = now.iter().any(|other| other.is_same(violation));
-        same_violations &= found;
+        all &= found;
         let word = if found { "same" } else { "differs" };
         let elsewhere = now.iter().find(|other| other.check == *check).filter(|_| !found);
         let but = match elsewhere {
@@ -196,12 +327,7 @@ pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
         };
         say(&format!("  {word:<8} violated  {when}: {check} ({reason}){but}"));
     }
-    if !finished.story.is_empty() {
-        say(&format!("\n{}", finished.story));
-    }
-    let reproduced = same_digest && same_violations;
-    say(if reproduced { "\nreproduced" } else { "\nnot reproduced" });
-    Ok(if reproduced { Ended::Holds } else { Ended::Violated })
+    all
 }
 
 /// The line that runs a seed of a scenario again.

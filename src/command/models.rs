@@ -9,7 +9,25 @@ use anyhow::Result;
 
 /// Models for the command: `Models::default().with(Paxos).with(TwoPhaseCommit)`.
 #[derive(Default)]
-pub struct Models(Vec<Box<dyn AnyModel>>);
+pub struct Models(Vec<Box<dyn AnyModel>>, &'static [KnownBug]);
+
+/// A broken variant of a model, kept so that tools and students can find it again: see `netsplit zoo`.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownBug {
+    /// The name of its scenario.
+    pub name: &'static str,
+    /// The scenario: the model with its mistake, under the model's ordinary nemesis, and the check that sees it. With
+    /// another value of the parameter `correct` it is the correct model.
+    pub scenario: &'static str,
+    /// `parameter=value`: what makes the model correct.
+    pub correct: &'static str,
+    /// The paper or the incident that it comes from.
+    pub source: &'static str,
+    /// The least that brings it about, as far as is known: faults and lost, late or doubled messages.
+    pub cause: &'static [&'static str],
+    /// What it asks a student.
+    pub question: &'static str,
+}
 
 /// A parameter, for a person.
 pub(super) struct Parameter {
@@ -22,6 +40,8 @@ pub(super) struct Parameter {
 pub(super) trait AnyModel: Send + Sync {
     fn name(&self) -> &'static str;
     fn about(&self) -> &'static str;
+    /// What Rust code calls it.
+    fn path(&self) -> String;
     fn parameters(&self) -> Vec<Parameter>;
     /// What faults can be aimed at.
     fn targets(&self) -> Vec<&'static str>;
@@ -51,6 +71,17 @@ impl Models {
         assert!(actual == helped, "{name}: parameters {actual:?}, but help for {helped:?}");
         self.0.push(Box::new(model));
         self
+    }
+
+    /// Adds known bugs of these models.
+    #[must_use]
+    pub fn with_zoo(mut self, zoo: &'static [KnownBug]) -> Self {
+        self.1 = zoo;
+        self
+    }
+
+    pub(super) fn zoo(&self) -> &'static [KnownBug] {
+        self.1
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&dyn AnyModel> {
@@ -96,6 +127,10 @@ impl<M: Model> AnyModel for M {
         Model::about(self)
     }
 
+    fn path(&self) -> String {
+        Model::path(self)
+    }
+
     fn parameters(&self) -> Vec<Parameter> {
         let helps = self.help().iter().map(|(_, help)| *help);
         let parameter = |((name, default), help)| Parameter { name, default, help };
@@ -112,7 +147,7 @@ impl<M: Model> AnyModel for M {
     }
 
     fn properties(&self) -> Vec<(String, &'static str)> {
-        names(&Model::properties(self), &Model::promises(self))
+        names(&Model::properties(self), &Model::promises(self), false)
     }
 
     fn targets(&self) -> Vec<&'static str> {

@@ -7,6 +7,7 @@ use super::models::Models;
 use super::output::Folder;
 use super::overrides::Setting;
 use super::scenario::Scenario;
+use super::shrink::{ShrinkOptions, say_shrunk};
 use super::trace::Trace;
 use super::{Ended, say};
 use crate::metrics::{Gauge, Level, Metrics, percentile};
@@ -41,6 +42,8 @@ pub(super) struct Options {
     /// Prints one JSON object instead of the summary
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    shrink: ShrinkOptions,
 }
 
 /// Runs, prints and writes.
@@ -57,13 +60,20 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     let mut folder = options.out.as_deref().map(Folder::prepare).transpose()?;
     let trace = options.trace.as_deref().map(Trace::create).transpose()?;
     let seed = options.seed.unwrap_or(scenario.content.seed);
-    let run = Run { seed, plan: None, blind: false, trace };
+    let run = Run { trace, ..Run::of(seed) };
 
     let finished = model.run(&scenario, &run)?.with_inert_faults();
 
     let summary = summary_json(&scenario, seed, &finished);
     let (mut written, mut left_out) = (Vec::new(), String::new());
-    let failure = (!finished.all_hold()).then(|| FailureFile::new(&scenario, seed, &finished));
+    let mut failure = (!finished.all_hold()).then(|| FailureFile::new(&scenario, seed, &finished));
+    let shrunk = match finished.all_hold() {
+        true => None,
+        false => options.shrink.shrink(model, &scenario, seed, &finished, None),
+    };
+    if let (Some(file), Some(shrunk)) = (&mut failure, &shrunk) {
+        *file = file.with_shrunk(model, &scenario, shrunk)?;
+    }
     let mut saved = None;
     if let Some(mut folder) = folder.take() {
         let names = scenario.content.plots.iter().map(|name| name.get_ref().as_str());
@@ -101,6 +111,12 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
         say(&summary.to_string());
     } else {
         print_summary(&scenario, seed, &finished);
+        if shrunk.is_none() && failure.is_some() && options.shrink.is_wanted(&finished) {
+            say("\n  not shrunk: with its faults written down the run does not fail in the same way");
+        }
+        if let Some(shrunk) = &shrunk {
+            say_shrunk(model, &scenario, shrunk);
+        }
         if failure.is_some() {
             say(&format!("\n  replay  {}", run_line(&options.scenario, seed, &options.set)));
         }

@@ -10,12 +10,14 @@ use super::models::{AnyModel, Models};
 use super::output::Folder;
 use super::overrides::{Setting, path_of};
 use super::scenario::{Scenario, TOP};
+use super::shrink::ShrinkOptions;
 use super::sweep_report;
 use super::tally::Tally;
 use super::workers::{Interrupt, work};
 use super::{Ended, say};
 use crate::plot::Figure;
 use crate::plot::sweep::{self, Key, Runs, Sweep};
+use crate::shrink::Shrunk;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -48,6 +50,8 @@ pub(super) struct Options {
     /// Prints one JSON object instead of the summary
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    shrink: ShrinkOptions,
 }
 
 /// One combination of values, and what its seeds came to.
@@ -68,6 +72,8 @@ pub(super) struct Failure {
     pub(super) reason: String,
     /// What it is saved as.
     pub(super) file: Option<String>,
+    /// If it was shrunk by this check.
+    pub(super) shrunk: Option<Shrunk>,
 }
 
 impl Row<'_> {
@@ -87,7 +93,7 @@ pub(super) fn sweep(models: &Models, options: &Options) -> Result<Ended> {
     let done = run_all(&rows, options, &interrupt)?;
     for (row, tally) in rows.iter_mut().zip(done) {
         row.tally = tally;
-        row.failures = explain(row, folder.as_mut())?;
+        row.failures = explain(row, folder.as_mut(), &options.shrink, &interrupt)?;
     }
 
     let asked = options.seeds.end - options.seeds.start;
@@ -175,7 +181,7 @@ fn run_all(rows: &[Row<'_>], options: &Options, interrupt: &Interrupt) -> Result
     work(tasks, threads, interrupt, |task| {
         let row = (task % rows.len() as u64) as usize;
         let seed = options.seeds.start + task / rows.len() as u64;
-        let run = Run { seed, plan: None, blind: true, trace: None };
+        let run = Run { blind: true, ..Run::of(seed) };
         let finished = rows[row].model.run(&rows[row].scenario, &run)?;
         tallies[row].lock().unwrap_or_else(PoisonError::into_inner).add(seed, &finished);
         Ok(())
@@ -184,22 +190,31 @@ fn run_all(rows: &[Row<'_>], options: &Options, interrupt: &Interrupt) -> Result
 }
 
 /// Runs the lowest failing seed of each check once more, and saves it.
-fn explain(row: &Row<'_>, mut folder: Option<&mut Folder>) -> Result<Vec<Failure>> {
-    let mut runs: BTreeMap<u64, (Vec<Checked>, Option<String>)> = BTreeMap::new();
+fn explain(
+    row: &Row<'_>,
+    mut folder: Option<&mut Folder>,
+    shrink: &ShrinkOptions,
+    interrupt: &Interrupt,
+) -> Result<Vec<Failure>> {
+    let mut runs: BTreeMap<u64, (Vec<Checked>, Option<String>, Option<Shrunk>)> = BTreeMap::new();
     let mut failures = Vec::new();
     for check in &row.tally.checks {
         let Some(seed) = check.lowest_failing else { continue };
         if let Entry::Vacant(vacant) = runs.entry(seed) {
-            let run = Run { seed, plan: None, blind: false, trace: None };
+            let run = Run::of(seed);
             let finished = row.model.run(&row.scenario, &run)?;
-            let failure = FailureFile::new(&row.scenario, seed, &finished);
+            let mut failure = FailureFile::new(&row.scenario, seed, &finished);
+            let small = shrink.shrink(row.model, &row.scenario, seed, &finished, Some(interrupt));
+            if let Some(small) = &small {
+                failure = failure.with_shrunk(row.model, &row.scenario, small)?;
+            }
             let file = match folder.as_mut() {
                 Some(folder) => Some(failure.add_to(folder)?),
                 None => failure.keep(),
             };
-            vacant.insert((finished.checks, file));
+            vacant.insert((finished.checks, file, small));
         }
-        let (checks, file) = &runs[&seed];
+        let (checks, file, small) = &runs[&seed];
         let again = checks.iter().find(|again| again.name == check.name && !again.holds());
         let Some(again) = again else {
             bail!(
@@ -213,6 +228,7 @@ fn explain(row: &Row<'_>, mut folder: Option<&mut Folder>) -> Result<Vec<Failure
             seed,
             reason: again.reason.clone().unwrap_or_default(),
             file: file.clone(),
+            shrunk: small.clone().filter(|small| small.failure.property == check.name),
         });
     }
     Ok(failures)

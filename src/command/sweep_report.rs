@@ -3,9 +3,11 @@
 use super::failure::{self, run_line};
 use super::run::{RANKS, rounded};
 use super::say;
+use super::shrink::sized;
 use super::sweep::{Failure, Options, Row};
 use super::tally::CheckTally;
 use crate::plot::sweep::{OverSeeds, csv_cell, estimate_cells, share_text};
+use crate::shrink::Shrunk;
 use crate::time::format_span;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -60,6 +62,8 @@ pub(super) fn json(options: &Options, rows: &[Row<'_>]) -> Json {
                 json["reason"] = json!(failure.reason);
                 json["replay"] = json!(replay_line(options, row, failure));
                 json["failure_file"] = json!(failure.file);
+                let case = failure.shrunk.as_ref().map(|shrunk| shrunk.case.to_string());
+                json["shrunk"] = json!(case.map(|case| case.lines().map(str::to_string).collect::<Vec<_>>()));
             }
             json
         };
@@ -383,6 +387,11 @@ fn print_checks(options: &Options, row: &Row<'_>, all: bool) {
                 lines.push(format!("            replay  {}", replay_line(options, row, failure)));
                 if let Some(file) = &failure.file {
                     lines.push(format!("            replay  {}", failure::replay_line(file)));
+                }
+                if let Some(Shrunk { case, before, after, .. }) = &failure.shrunk {
+                    let (before, after) = (sized(before), sized(after));
+                    lines.push(format!("            shrunk  from {before}\n                    to {after}"));
+                    lines.extend(case.to_string().lines().map(|line| format!("              {line}")));
                 }
             }
             None if *when == "reachable" && *reached == 0 && whole => {

@@ -69,7 +69,7 @@ impl Environment for Live<'_> {
         distribution.sample(self.draw())
     }
     fn client_number(&mut self, address: u64) -> Option<u64> {
-        Some(self.random.at(Domain::Client, self.key.place(), address)[0])
+        Some(self.random.of_client(self.key.place(), address))
     }
     fn observed(&self) -> bool {
         self.observed

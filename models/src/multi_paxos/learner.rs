@@ -25,9 +25,20 @@ pub(super) struct Learner {
     store: BTreeMap<u64, RequestId>,
     /// What came of each request that is applied.
     responses: BTreeMap<RequestId, KeyValueResponse>,
+    applies_retries: bool,
 }
 
 impl Learner {
+    /// A learner that knows nothing yet, and perhaps makes the mistake to apply a request again.
+    pub(super) fn new(applies_retries: bool) -> Self {
+        Learner { applies_retries, ..Learner::default() }
+    }
+
+    /// What is stored under `key`.
+    pub(super) fn stored(&self, key: u64) -> Option<RequestId> {
+        self.store.get(&key).copied()
+    }
+
     /// What is known to be chosen.
     pub(super) fn chosen(&self) -> &BTreeMap<Slot, Command> {
         &self.chosen
@@ -94,7 +105,7 @@ impl Learner {
     }
 
     fn apply(&mut self, request: RequestId, operation: KeyValueOperation) {
-        if self.responses.contains_key(&request) {
+        if self.responses.contains_key(&request) && !self.applies_retries {
             return;
         }
         let response = match operation {

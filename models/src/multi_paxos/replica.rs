@@ -4,8 +4,9 @@ use super::acceptor::Acceptor;
 use super::learner::Learner;
 use super::{Command, Message, Slot, Vote};
 use crate::paxos::{Ballot, majority};
-use netsplit::client::{KeyValueOperation, RequestId};
+use netsplit::client::{KeyValueOperation, KeyValueResponse, RequestId};
 use netsplit::prelude::*;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,6 +19,21 @@ pub struct Options {
     pub heartbeat_interval: Duration,
     /// How long a replica that hears of no leader waits before it campaigns, up to twice as long.
     pub election_timeout: Duration,
+    /// A mistake to study.
+    pub mistake: Mistake,
+}
+
+/// A known mistake, to be studied. See [`zoo`](crate::zoo).
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mistake {
+    /// None.
+    #[default]
+    None,
+    /// Whoever believes that it leads answers reads by itself, without the log.
+    ServesReadsAlone,
+    /// A request that was sent twice is applied twice.
+    AppliesRetries,
 }
 
 /// What wakes a replica.
@@ -73,13 +89,14 @@ pub struct Replica {
 impl Replica {
     /// A replica among `replicas`.
     pub fn new(replicas: Vec<NodeId>, options: Options) -> Self {
+        let learner = Learner::new(options.mistake == Mistake::AppliesRetries);
         Replica {
             replicas,
             options,
             role: Role::Follower(None),
             round: 0,
             acceptor: Acceptor::default(),
-            learner: Learner::default(),
+            learner,
         }
     }
 
@@ -224,7 +241,13 @@ impl Replica {
             Role::Follower(None) | Role::Candidate(_) => return,
         };
         let command = Command::Apply(request, operation);
-        if self.has_applied(request) {
+        if let (Mistake::ServesReadsAlone, KeyValueOperation::Read { key }) =
+            (self.options.mistake, operation)
+        {
+            let response = KeyValueResponse::Read(self.learner.stored(key));
+            return ctx.send(request.client, Message::Done { request, response });
+        }
+        if self.has_applied(request) && self.options.mistake != Mistake::AppliesRetries {
             self.answer(request, ctx);
         } else if !leadership.proposed.values().any(|(proposed, _)| *proposed == command) {
             self.propose(&[(leadership.next, command)], ctx);

@@ -1,6 +1,6 @@
 //! Paxos as the command sees it: its parameters, how a cluster is set up, and what must hold of it.
 
-use super::{Acceptor, Backoff, Consensus, Message, Proposer, Value, chosen};
+use super::{Acceptor, Backoff, Consensus, Message, Mistake, Proposer, Value, chosen};
 use netsplit::model::{Model, Setup};
 use netsplit::prelude::*;
 use netsplit::promise::Promise;
@@ -33,6 +33,8 @@ pub struct Parameters {
     /// How much later than the one before it each proposer begins.
     #[serde(with = "netsplit::time::span")]
     pub stagger: Duration,
+    /// A mistake to study.
+    pub mistake: Mistake,
 }
 
 impl Default for Parameters {
@@ -44,6 +46,7 @@ impl Default for Parameters {
             backoff_high: milliseconds(100),
             timeout: milliseconds(200),
             stagger: milliseconds(10),
+            mistake: Mistake::None,
         }
     }
 }
@@ -54,6 +57,10 @@ impl Model for Paxos {
 
     fn name(&self) -> &'static str {
         "paxos"
+    }
+
+    fn path(&self) -> String {
+        "netsplit_models::paxos::Paxos".to_string()
     }
 
     fn about(&self) -> &'static str {
@@ -68,6 +75,7 @@ impl Model for Paxos {
             ("backoff_high", "the longest such wait; the same as backoff_low for no randomness"),
             ("timeout", "how long a proposer waits for a ballot to succeed"),
             ("stagger", "how much later than the one before it each proposer begins"),
+            ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
         ]
     }
 
@@ -77,7 +85,8 @@ impl Model for Paxos {
         setup: &Setup,
         seed: u64,
     ) -> Result<Simulation<Message>, String> {
-        let &Parameters { acceptors, proposers, backoff_low, backoff_high, timeout, stagger } = parameters;
+        let &Parameters { acceptors, proposers, backoff_low, backoff_high, timeout, stagger, mistake } =
+            parameters;
         for (name, count) in [("acceptors", acceptors), ("proposers", proposers)] {
             if !(1..=1000).contains(&count) {
                 return Err(format!("{name} is {count}: expected 1 to 1000"));
@@ -96,12 +105,12 @@ impl Model for Paxos {
             false => Backoff::Random(backoff_low, backoff_high),
         };
         let mut sim = setup.simulation(seed);
-        let acceptors = sim.add_group("acceptor", acceptors, |_, _| Acceptor::default());
+        let acceptors = sim.add_group("acceptor", acceptors, |_, _| Acceptor::default().with(mistake));
         let mut begin = Duration::ZERO;
         sim.add_group("proposer", proposers, |_, _| {
             let proposer = Proposer::new(&acceptors, timeout, backoff.clone()).beginning_after(begin);
             begin += stagger;
-            proposer
+            proposer.with(mistake)
         });
         Ok(sim)
     }
@@ -116,6 +125,9 @@ impl Model for Paxos {
             Property::always("only a proposed value is chosen", |world| {
                 let proposed: BTreeSet<Value> = world.nodes_of::<Proposer>().map(NodeId::from).collect();
                 chosen(world).is_subset(&proposed)
+            }),
+            Property::always("no two proposers learn different values", |world| {
+                world.each().filter_map(Proposer::decided).collect::<BTreeSet<Value>>().len() <= 1
             }),
             Property::always("what a proposer has learned is chosen", |world| {
                 let learned: BTreeSet<Value> = world.each().filter_map(Proposer::decided).collect();

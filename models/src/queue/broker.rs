@@ -8,7 +8,7 @@
 //! Its gauges are [`LINE`] and [`HANDED_OUT`]. While a volatile broker is down they stand as they were: what it
 //! has lost is known when it is back.
 
-use super::{Confirm, Durability, Guarantee, Known, Message, MessageId, Tag, Window};
+use super::{Confirm, Consumer, Durability, Guarantee, Known, Message, MessageId, Mistake, Tag, Window};
 use netsplit::prelude::*;
 use netsplit::storage::StorageError;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub struct BrokerOptions {
     pub prefetch: usize,
     /// How long a message that is handed out may stay unacknowledged.
     pub visibility_timeout: Duration,
+    /// A mistake to study.
+    pub mistake: Mistake,
 }
 
 /// This delivery has not been acknowledged in time.
@@ -232,7 +234,10 @@ impl Broker {
             Guarantee::AtMostOnce => self.dropped += 1,
             Guarantee::AtLeastOnce | Guarantee::ExactlyOnce => {
                 self.repeated += 1;
-                self.line.push_front(item);
+                match self.options.mistake {
+                    Mistake::RedeliversLast => self.line.push_back(item),
+                    _ => self.line.push_front(item),
+                }
             }
         }
     }
@@ -342,6 +347,29 @@ impl Broker {
             }
         }
     }
+}
+
+/// Whether messages took effect in the order in which the broker accepted them, where one consumer takes one at a
+/// time: nothing that was accepted before what the consumer has processed last is still to be processed.
+///
+/// It reads the log of a durable broker.
+pub fn processed_in_order(world: &World<Message>) -> bool {
+    let Some(broker) = world.nodes_of::<Broker>().next() else { return true };
+    let mut consumers = world.each::<Consumer>();
+    let (Some(consumer), None) = (consumers.next(), consumers.next()) else { return true };
+    let one_at_a_time = |broker: &Broker| broker.options.prefetch == 1;
+    if world.nodes_of::<Consumer>().count() != 1 || !world.get::<Broker>(broker).is_none_or(one_at_a_time) {
+        return true;
+    }
+    let Some(last) = consumer.last_processed().filter(|last| consumer.times_processed(*last) == 1) else {
+        return true;
+    };
+    let entries = world.storage(broker).log::<LogEntry>();
+    let accepted = entries.filter_map(|entry| match entry {
+        Ok(LogEntry::Accepted(item)) => Some(item.id),
+        _ => None,
+    });
+    accepted.take_while(|id| *id != last).all(|id| consumer.times_processed(id) > 0)
 }
 
 impl Process for Broker {

@@ -3,7 +3,7 @@
 //! To process a message is to append its effect to the log. In a run too long for that (see `audit`) the
 //! service is all there is.
 
-use super::{Guarantee, Known, Message, MessageId, Tag, Window};
+use super::{Guarantee, Known, Message, MessageId, Mistake, Tag, Window};
 use netsplit::distribution::Distribution;
 use netsplit::prelude::*;
 use netsplit::storage::StorageError;
@@ -22,6 +22,8 @@ pub struct ConsumerOptions {
     pub guarantee: Guarantee,
     /// Whether effects are written to the log. Exactly once always does.
     pub audit: bool,
+    /// A mistake to study.
+    pub mistake: Mistake,
 }
 
 /// What wakes a consumer.
@@ -118,6 +120,9 @@ impl Consumer {
             Known::New => {
                 self.deliveries.set(tag, Stage::InHand);
                 self.in_hand.push_back((tag, id));
+                if self.options.mistake == Mistake::AcknowledgesFirst {
+                    ctx.send(self.broker, Message::Acknowledge(tag));
+                }
                 if self.in_hand.len() == 1 {
                     self.serve(ctx);
                 }
@@ -198,7 +203,8 @@ impl Process for Consumer {
         // An effect that a crash has torn was never acknowledged.
         for Effect { tag, id } in effects.into_iter().flatten() {
             self.effects.enter(id);
-            if self.options.guarantee == Guarantee::ExactlyOnce {
+            let forgets = self.options.mistake == Mistake::ForgetsProcessed;
+            if self.options.guarantee == Guarantee::ExactlyOnce && !forgets {
                 self.deliveries.set(tag, Stage::Processed);
             }
         }

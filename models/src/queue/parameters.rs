@@ -2,8 +2,8 @@
 //! is part of the protocol.
 
 use super::{
-    Broker, BrokerOptions, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, Producer,
-    ProducerOptions, all_confirmed_are_processed, nothing_is_processed_twice,
+    Broker, BrokerOptions, Confirm, Consumer, ConsumerOptions, Durability, Guarantee, Message, Mistake,
+    Producer, ProducerOptions, all_confirmed_are_processed, nothing_is_processed_twice, processed_in_order,
 };
 use netsplit::client::Arrivals;
 use netsplit::distribution::{Distribution, constant, exponential};
@@ -39,6 +39,7 @@ pub struct Parameters {
     #[serde(with = "netsplit::time::span")]
     pub visibility_timeout: Duration,
     pub audit: bool,
+    pub mistake: Mistake,
 }
 
 impl Default for Parameters {
@@ -61,11 +62,12 @@ impl Default for Parameters {
             confirm: Confirm::Accepted,
             visibility_timeout: seconds(1),
             audit: true,
+            mistake: Mistake::None,
         }
     }
 }
 
-const HELP: [(&str, &str); 17] = [
+const HELP: [(&str, &str); 18] = [
     ("producers", "how many producers publish, each on its own"),
     ("arrivals", "the distribution of the time from one message of a producer to its next"),
     ("on", "the distribution of how long a producer publishes like this, before it is off"),
@@ -86,19 +88,21 @@ const HELP: [(&str, &str); 17] = [
     ("confirm", "when a message is confirmed to its producer: accepted or processed"),
     ("visibility_timeout", "how long a message may be unacknowledged before the broker acts"),
     ("audit", "whether all that is confirmed and processed is kept and checked; false bounds the memory"),
+    ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
 ];
 
 impl Parameters {
     /// How the broker works.
     pub fn broker(&self) -> BrokerOptions {
-        let &Parameters { guarantee, durability, confirm, capacity, prefetch, visibility_timeout, .. } = self;
-        BrokerOptions { guarantee, durability, confirm, capacity, prefetch, visibility_timeout }
+        let &Parameters { guarantee, durability, confirm, capacity, prefetch, .. } = self;
+        let &Parameters { visibility_timeout, mistake, .. } = self;
+        BrokerOptions { guarantee, durability, confirm, capacity, prefetch, visibility_timeout, mistake }
     }
 
     /// How each consumer works.
     pub fn consumer(&self) -> ConsumerOptions {
-        let &Parameters { heartbeat_interval, guarantee, audit, .. } = self;
-        ConsumerOptions { service: self.service.clone(), heartbeat_interval, guarantee, audit }
+        let &Parameters { heartbeat_interval, guarantee, audit, mistake, .. } = self;
+        ConsumerOptions { service: self.service.clone(), heartbeat_interval, guarantee, audit, mistake }
     }
 
     /// How each producer works.
@@ -178,6 +182,10 @@ impl Model for Queue {
         "queue"
     }
 
+    fn path(&self) -> String {
+        "netsplit_models::queue::Queue".to_string()
+    }
+
     fn about(&self) -> &'static str {
         "a message queue: producers, a broker, and consumers that acknowledge"
     }
@@ -213,6 +221,7 @@ impl Model for Queue {
             Property::always("no message is processed twice, unless it may be", move |world| {
                 may_repeat(world) || nothing_is_processed_twice(world)
             }),
+            Property::always("one consumer processes in the order of acceptance", processed_in_order),
             Property::eventually_after_heal(
                 "every confirmed message is processed, unless it may be lost",
                 move |world| may_lose(world) || all_confirmed_are_processed(world),

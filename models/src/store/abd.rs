@@ -1,6 +1,6 @@
 //! The consistent store as the command sees it.
 
-use super::{AfterRead, Contact, Message, Numbers, Options, Replica, Requests, are_stored};
+use super::{AfterRead, Contact, Message, Mistake, Numbers, Options, Replica, Requests, are_stored};
 use crate::key_value;
 use crate::paxos::majority;
 use netsplit::checker::specifications::Store;
@@ -29,6 +29,7 @@ pub struct AbdParameters {
     pub durable: bool,
     #[serde(with = "netsplit::time::span")]
     pub resend_interval: Duration,
+    pub mistake: Mistake,
 }
 
 impl Default for AbdParameters {
@@ -41,6 +42,7 @@ impl Default for AbdParameters {
             write_back: true,
             durable: true,
             resend_interval: milliseconds(50),
+            mistake: Mistake::None,
         }
     }
 }
@@ -62,6 +64,7 @@ impl AbdParameters {
             durable: self.durable,
             resend_interval: self.resend_interval,
             give_up: self.client.timeout,
+            mistake: self.mistake,
         }
     }
 }
@@ -72,6 +75,10 @@ impl Model for Abd {
 
     fn name(&self) -> &'static str {
         "abd"
+    }
+
+    fn path(&self) -> String {
+        "netsplit_models::store::Abd".to_string()
     }
 
     fn about(&self) -> &'static str {
@@ -87,6 +94,7 @@ impl Model for Abd {
             ("write_back", "whether a read writes what it has read to a majority before it answers"),
             ("durable", "whether a replica stores a value through crashes, before it says so"),
             ("resend_interval", "how long a coordinator waits before it asks again"),
+            ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
         ]
     }
 

@@ -1,6 +1,8 @@
 //! The available store as the command sees it.
 
-use super::{AfterRead, Contact, Message, Numbers, Options, Replica, Requests, are_stored, converged};
+use super::{
+    AfterRead, Contact, Message, Mistake, Numbers, Options, Replica, Requests, are_stored, converged,
+};
 use crate::key_value;
 use netsplit::client::{ClientOptions, KeyValueOptions};
 use netsplit::model::{Model, Setup};
@@ -31,6 +33,7 @@ pub struct DynamoParameters {
     pub durable: bool,
     #[serde(with = "netsplit::time::span")]
     pub resend_interval: Duration,
+    pub mistake: Mistake,
 }
 
 impl Default for DynamoParameters {
@@ -47,6 +50,7 @@ impl Default for DynamoParameters {
             coordinators: 0,
             durable: true,
             resend_interval: milliseconds(50),
+            mistake: Mistake::None,
         }
     }
 }
@@ -77,6 +81,7 @@ impl DynamoParameters {
             durable: self.durable,
             resend_interval: self.resend_interval,
             give_up: self.client.timeout,
+            mistake: self.mistake,
         }
     }
 }
@@ -87,6 +92,10 @@ impl Model for Dynamo {
 
     fn name(&self) -> &'static str {
         "dynamo"
+    }
+
+    fn path(&self) -> String {
+        "netsplit_models::store::Dynamo".to_string()
     }
 
     fn about(&self) -> &'static str {
@@ -106,6 +115,7 @@ impl Model for Dynamo {
             ("coordinators", "how many nodes coordinate and store nothing; 0: the replicas do it themselves"),
             ("durable", "whether a replica stores a value through crashes, before it says so"),
             ("resend_interval", "how long a coordinator waits before it asks again"),
+            ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
         ]
     }
 

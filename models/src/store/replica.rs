@@ -27,6 +27,21 @@ pub struct Options {
     pub resend_interval: Duration,
     /// How long after a request it gives up.
     pub give_up: Duration,
+    /// A mistake to study.
+    pub mistake: Mistake,
+}
+
+/// A known mistake, to be studied. See [`zoo`](crate::zoo).
+#[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mistake {
+    /// None.
+    #[default]
+    None,
+    /// A replica says that it stores a value before that is durable.
+    AnnouncesFirst,
+    /// Read repair stores what it has read as if it were new.
+    RepairsAsNew,
 }
 
 /// Where the number of a write comes from.
@@ -298,7 +313,10 @@ impl Replica {
                             let response = KeyValueResponse::Read(newest.map(|newest| newest.value));
                             self.answer(id, key, newest, response, ctx);
                         }
-                        if let (Some(newest), AfterRead::Repair) = (newest, after) {
+                        if let (Some(mut newest), AfterRead::Repair) = (newest, after) {
+                            if self.options.mistake == Mistake::RepairsAsNew {
+                                newest.number = ctx.now().as_nanoseconds();
+                            }
                             self.repair(id, key, newest, ctx);
                         }
                         if is_over {
@@ -362,6 +380,10 @@ impl Process for Replica {
         match message {
             Message::Request { id, operation } => self.on_request(id, operation, ctx),
             Message::Get { id, key } => ctx.send(from, Message::Got { id, stored: self.stored(key) }),
+            Message::Put { id, key, value } if self.options.mistake == Mistake::AnnouncesFirst => {
+                ctx.send(from, Message::Stored { id });
+                self.store(key, value, ctx);
+            }
             Message::Put { id, key, value } => {
                 self.store(key, value, ctx);
                 ctx.send(from, Message::Stored { id });

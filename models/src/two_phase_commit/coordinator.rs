@@ -3,7 +3,7 @@
 //! Votes are kept in memory alone. A crash forgets them, and with them every transaction that was not
 //! decided; the participants' questions, or a late promise, bring it up again.
 
-use super::{Decision, Ledger, LogEntry, Message, TransactionId};
+use super::{Decision, Ledger, LogEntry, Message, Mistake, TransactionId};
 use netsplit::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,6 +22,7 @@ pub struct Coordinator {
     votes: BTreeMap<TransactionId, BTreeSet<NodeId>>,
     /// The transactions whose client waits for this node's answer.
     asked: BTreeSet<TransactionId>,
+    mistake: Mistake,
 }
 
 impl Coordinator {
@@ -33,7 +34,15 @@ impl Coordinator {
             ledger: Ledger::default(),
             votes: BTreeMap::new(),
             asked: BTreeSet::new(),
+            mistake: Mistake::None,
         }
+    }
+
+    /// Makes a mistake.
+    #[must_use]
+    pub fn with(mut self, mistake: Mistake) -> Self {
+        self.mistake = mistake;
+        self
     }
 
     /// What it has decided.
@@ -80,6 +89,9 @@ impl Coordinator {
         match self.ledger.decision(transaction) {
             Some(decision) => ctx.send(from, Message::Decided(transaction, decision)),
             None if self.votes.contains_key(&transaction) => {}
+            None if self.mistake == Mistake::PresumesCommit => {
+                self.decide(transaction, Decision::Commit, ctx);
+            }
             None => self.decide(transaction, Decision::Abort, ctx),
         }
     }
@@ -102,9 +114,15 @@ impl Coordinator {
     fn decide(&mut self, transaction: TransactionId, decision: Decision, ctx: &mut Context<Self>) {
         self.votes.remove(&transaction);
         ctx.cancel_timer(&VotesDue(transaction));
+        let early = self.mistake == Mistake::AnnouncesFirst;
+        if early {
+            ctx.broadcast(&self.participants, Message::Decided(transaction, decision));
+        }
         self.ledger.write(LogEntry::Decided(transaction, decision), ctx);
         ctx.sync();
-        ctx.broadcast(&self.participants, Message::Decided(transaction, decision));
+        if !early {
+            ctx.broadcast(&self.participants, Message::Decided(transaction, decision));
+        }
         if self.asked.remove(&transaction) {
             ctx.send(transaction.client, Message::Reply(transaction, decision));
         }

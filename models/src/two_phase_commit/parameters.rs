@@ -1,7 +1,7 @@
 //! How a two-phase commit is set up: its parameters, its nodes and its clients. Nothing here is part of the
 //! protocol.
 
-use super::{Coordinator, Decision, Message, Participant, atomic, somebody_is_in_doubt};
+use super::{Coordinator, Decision, Message, Mistake, Participant, atomic, somebody_is_in_doubt};
 use netsplit::client::{Arrivals, Client, ClientOptions, Protocol, Reply, RequestId};
 use netsplit::model::{Model, Setup};
 use netsplit::node::Handle;
@@ -39,6 +39,7 @@ pub struct Parameters {
     #[serde(with = "netsplit::time::span")]
     pub client_timeout: Duration,
     pub attempts: u32,
+    pub mistake: Mistake,
 }
 
 impl Default for Parameters {
@@ -54,11 +55,12 @@ impl Default for Parameters {
             think_time: milliseconds(50),
             client_timeout: milliseconds(500),
             attempts: 2,
+            mistake: Mistake::None,
         }
     }
 }
 
-const HELP: [(&str, &str); 10] = [
+const HELP: [(&str, &str); 11] = [
     ("participants", "how many nodes take part in every transaction"),
     ("refusal_percent", "how likely a participant refuses a transaction, from 0 to 100"),
     ("vote_timeout", "how long the coordinator waits for promises before it aborts"),
@@ -69,6 +71,7 @@ const HELP: [(&str, &str); 10] = [
     ("think_time", "from a client's answer to its next transaction"),
     ("client_timeout", "how long a client waits before it asks again"),
     ("attempts", "how often a client asks before the outcome is unknown to it"),
+    ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),
 ];
 
 impl Parameters {
@@ -107,10 +110,12 @@ pub struct Cluster {
 pub fn add_cluster(sim: &mut Simulation<Message>, parameters: &Parameters) -> Cluster {
     let first = sim.world().ids().count();
     let ids = (1..=parameters.participants).map(|index| NodeId::new(first + index)).collect();
-    let coordinator = sim.add("coordinator", Coordinator::new(ids, parameters.vote_timeout));
+    let mistake = parameters.mistake;
+    let coordinator = sim.add("coordinator", Coordinator::new(ids, parameters.vote_timeout).with(mistake));
     let participants = sim.add_group("participant", parameters.participants, |id, all| {
         let others = all.iter().copied().filter(|&other| other != id).collect();
         Participant::new(coordinator.id(), others, parameters.inquiry_interval, parameters.refusal_percent)
+            .with(mistake)
     });
     Cluster { coordinator, participants }
 }
@@ -174,6 +179,10 @@ impl Model for TwoPhaseCommit {
 
     fn name(&self) -> &'static str {
         "two-phase-commit"
+    }
+
+    fn path(&self) -> String {
+        "netsplit_models::two_phase_commit::TwoPhaseCommit".to_string()
     }
 
     fn about(&self) -> &'static str {

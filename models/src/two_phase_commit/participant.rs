@@ -1,6 +1,6 @@
 //! A participant: promises or refuses, and while it is in doubt, asks.
 
-use super::{Decision, Ledger, LogEntry, Message, TransactionId};
+use super::{Decision, Ledger, LogEntry, Message, Mistake, TransactionId};
 use netsplit::prelude::*;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,6 +23,7 @@ pub struct Participant {
     ledger: Ledger,
     /// The transactions whose client waits for this node's answer.
     asked: BTreeSet<TransactionId>,
+    mistake: Mistake,
 }
 
 impl Participant {
@@ -41,7 +42,15 @@ impl Participant {
             refusal_percent,
             ledger: Ledger::default(),
             asked: BTreeSet::new(),
+            mistake: Mistake::None,
         }
+    }
+
+    /// Makes a mistake.
+    #[must_use]
+    pub fn with(mut self, mistake: Mistake) -> Self {
+        self.mistake = mistake;
+        self
     }
 
     /// What it has promised, and the outcomes it knows.
@@ -150,7 +159,10 @@ impl Process for Participant {
 
     /// Enabled while in doubt, and only then set.
     fn on_timer(&mut self, InquiryDue(transaction): InquiryDue, ctx: &mut Context<Self>) {
-        self.inquire(transaction, ctx);
+        match self.mistake {
+            Mistake::AbortsAlone => self.on_decided(transaction, Decision::Abort, ctx),
+            _ => self.inquire(transaction, ctx),
+        }
     }
 
     /// What was promised before the crash is in doubt now, and is asked about at once.

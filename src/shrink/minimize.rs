@@ -1,0 +1,450 @@
+//! The search for a smaller case: what is tried, in which order, and what is kept.
+//!
+//! Candidates are tried in a fixed order, and of those that run at the same time the first that fails counts, so
+//! that the result is the same for any number of threads. Only an interrupt depends on the clock.
+
+use super::candidates::{
+    lacking, links_of, merged, relinked, round, round_time, smaller, usual_delay, without,
+    without_operations, without_operations_and_messages,
+};
+use super::{Base, Case, Failure, Heard, Options, Progress, Shrunk, Size, Spell};
+use crate::fault::{Change, Edit};
+use crate::node::NodeId;
+use crate::time::{Time, nanoseconds_of};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+/// Whoever runs a case and judges it.
+pub(crate) trait Subject: Sync {
+    /// How the run of `case` fails, if it does.
+    fn run(&self, case: &Case) -> Option<Failure>;
+    /// The same, and what there was to hear.
+    fn listen(&self, case: &Case) -> (Option<Failure>, Heard);
+    /// Whether `property` is only violated by what never happens: then a node that is not there proves nothing.
+    fn is_eventual(&self, property: &str) -> bool;
+}
+
+struct Search<'a> {
+    subject: &'a dyn Subject,
+    target: &'a Failure,
+    options: Options,
+    progress: &'a (dyn Fn(Progress) + Sync),
+    interrupted: &'a (dyn Fn() -> bool + Sync),
+    runs: u64,
+    stopped: bool,
+    order: Order,
+    best: Case,
+    /// The cases that were tried and do not fail in the same way.
+    refused: BTreeSet<String>,
+}
+
+/// Which end of a list is left out first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Back,
+    Front,
+}
+
+/// Shrinks `case`, which fails. None if it does not.
+pub(crate) fn shrink(
+    subject: &dyn Subject,
+    case: &Case,
+    options: Options,
+    progress: &(dyn Fn(Progress) + Sync),
+    interrupted: &(dyn Fn() -> bool + Sync),
+) -> Option<Shrunk> {
+    let (failure, heard) = subject.listen(case);
+    let target = failure?;
+    let (best, refused) = (case.clone(), BTreeSet::new());
+    let mut search = Search {
+        subject,
+        target: &target,
+        options,
+        progress,
+        interrupted,
+        runs: 1,
+        stopped: false,
+        order: Order::Back,
+        best,
+        refused,
+    };
+    let operations = search.operations(&heard);
+    let mut known = BTreeSet::new();
+    let kept: Vec<Edit> = case.edits.clone();
+    known.extend(kept.iter().map(|edit| edit.address));
+    let new = |edits: &[Edit]| edits.iter().filter(|edit| !known.contains(&edit.address)).cloned().collect();
+    let (unusual, delays): (Vec<Edit>, Vec<Edit>) = (new(&heard.unusual), new(&heard.delays));
+
+    // From the plainest base to the one that is nothing but the run that was given.
+    let mut explicit = case.clone();
+    explicit.faults.retain(|spell| spell.at <= target.time || subject.is_eventual(&target.property));
+    explicit.operations = operations;
+    let with = |base: Base, edits: &[&[Edit]]| Case { base, edits: edits.concat(), ..explicit.clone() };
+    let usual = usual_delay(&heard.delays);
+    let constants = round(usual).into_iter().chain([usual, 1_000_000, 5_000_000, 10_000_000, 20_000_000]);
+    let constants = constants.map(|delay| Base::Constant(Duration::from_nanos(delay)));
+    let mut plain: Vec<Case> = constants.map(|base| with(base, &[&kept, &unusual])).collect();
+    let written = with(Base::Constant(Duration::from_nanos(usual)), &[&kept, &unusual, &delays]);
+    let lossless = with(Base::Lossless, &[&kept, &unusual]);
+    if case.base != Base::Drawn {
+        plain = vec![explicit.clone()];
+    }
+    let mut starts = plain;
+    starts.extend([lossless, explicit.clone(), case.clone()]);
+    let found = search.from_all(&starts, &written, &heard);
+    let (found, is_minimal) = found.unwrap_or_else(|| (case.clone(), false));
+    let (failure, small) = subject.listen(&found);
+    // A node that is left out for clarity's sake is no cause; one that must be absent is.
+    let must_lack = |node: &&NodeId| {
+        let absent = found.absent.iter().copied().filter(|other| other != *node).collect();
+        let present = Case { absent, ..found.clone() };
+        !small.clients.contains(node) && !subject.run(&present).is_some_and(|other| other.is_like(&target))
+    };
+    let lacking = found.absent.iter().filter(must_lack).count();
+    search.runs += found.absent.len() as u64;
+    let before =
+        Size { faults: explicit.faults.len(), edits: kept.len() + unusual.len(), ..size(&heard, case) };
+    Some(Shrunk {
+        failure: failure.unwrap_or_else(|| target.clone()),
+        before,
+        after: Size {
+            faults: found.faults.len() + lacking,
+            edits: found.edits.len(),
+            ..size(&small, &found)
+        },
+        runs: search.runs,
+        is_minimal,
+        case: found,
+    })
+}
+
+/// Nothing plainer is looked for than this many faults and edits,
+const PLAIN: usize = 1;
+/// and no delays are written down one by one if there are no more than this without.
+const ENOUGH: usize = 5;
+/// From so many starts, or in so many orders, a case is made small, and the smallest counts.
+const MOST_STARTS: usize = 6;
+
+fn size(heard: &Heard, case: &Case) -> Size {
+    let present = |nodes: &[NodeId]| nodes.iter().filter(|node| !case.absent.contains(node)).count();
+    Size {
+        operations: heard.operations.values().map(Vec::len).sum(),
+        clients: present(&heard.clients),
+        nodes: present(&heard.nodes),
+        ..Size::default()
+    }
+}
+
+impl Search<'_> {
+    /// The smallest of what is left of several starts: what can be left out first decides what can be left out later.
+    /// Delays that are written down one by one are many, and come last. And whether it is minimal.
+    fn from_all(&mut self, starts: &[Case], written: &Case, heard: &Heard) -> Option<(Case, bool)> {
+        let mut found: Vec<(Case, bool)> = Vec::new();
+        let size = |case: &Case| {
+            let operations: usize = case.operations.values().map(Vec::len).sum();
+            (case.items(), !matches!(case.base, Base::Constant(_)), operations)
+        };
+        'all: for order in [Order::Back, Order::Front] {
+            self.order = order;
+            for start in starts.iter().chain([written]) {
+                let smallest = found.iter().map(|(case, _)| case.items()).min().unwrap_or(usize::MAX);
+                if smallest <= PLAIN || found.len() == MOST_STARTS || self.stopped {
+                    break 'all;
+                }
+                let is_last_resort = start == written || start.base == Base::Drawn;
+                if is_last_resort && smallest <= ENOUGH {
+                    continue;
+                }
+                if self.attempt(&[start]).is_some() {
+                    self.minimize(heard);
+                    found.push((self.best.clone(), !self.stopped));
+                }
+            }
+        }
+        found.into_iter().min_by_key(|(case, _)| size(case))
+    }
+
+    /// The operations of those clients that invoke what is written down and nothing else.
+    fn operations(&mut self, heard: &Heard) -> BTreeMap<NodeId, Vec<(u64, Time)>> {
+        let none = heard.operations.keys().map(|&client| (client, Vec::new())).collect();
+        let (_, idle) = self.subject.listen(&Case { operations: none, ..self.best.clone() });
+        self.runs += 1;
+        let listens = |(client, _): &(&NodeId, &Vec<_>)| !idle.operations.contains_key(client);
+        heard.operations.iter().filter(listens).map(|(client, all)| (*client, all.clone())).collect()
+    }
+
+    /// Tries cases in their order, and takes the first that fails in the same way.
+    fn first(&mut self, candidates: &[Case]) -> bool {
+        let fresh: Vec<&Case> = candidates.iter().filter(|case| !self.was_refused(case)).collect();
+        for batch in fresh.chunks(self.options.threads.max(1)) {
+            if self.attempt(batch).is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn was_refused(&self, case: &Case) -> bool {
+        case.edits.len() <= FEW && self.refused.contains(&case.to_string())
+    }
+
+    /// Runs a few cases at the same time, and takes the first that fails in the same way: its place.
+    fn attempt(&mut self, batch: &[&Case]) -> Option<usize> {
+        let left = self.options.runs.saturating_sub(self.runs);
+        self.stopped |= left == 0 || (self.interrupted)();
+        if self.stopped || batch.is_empty() {
+            return None;
+        }
+        let batch = &batch[..batch.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        let fails = |case: &Case| self.subject.run(case).is_some_and(|found| found.is_like(self.target));
+        let failing: Vec<bool> = match batch {
+            [one] => vec![fails(one)],
+            _ => {
+                let results = Mutex::new(vec![false; batch.len()]);
+                thread::scope(|scope| {
+                    for (place, case) in batch.iter().enumerate() {
+                        let (results, fails) = (&results, &fails);
+                        scope.spawn(move || {
+                            let failing = fails(case);
+                            if let Ok(mut results) = results.lock() {
+                                results[place] = failing;
+                            }
+                        });
+                    }
+                });
+                results.into_inner().unwrap_or_default()
+            }
+        };
+        let first = failing.iter().position(|failing| *failing);
+        // What ran beside the first that fails is no part of the search.
+        let tried = first.map_or(batch.len(), |place| place + 1);
+        self.runs += tried as u64;
+        for case in
+            batch[..tried].iter().zip(&failing).filter(|(_, failing)| !**failing).map(|(case, _)| case)
+        {
+            if case.edits.len() <= FEW {
+                self.refused.insert(case.to_string());
+            }
+        }
+        if let Some(place) = first {
+            self.best = batch[place].clone();
+            (self.progress)(Progress { runs: self.runs, items: self.best.items() });
+        }
+        first
+    }
+
+    /// Leaves out as much as it can of a list: first large pieces of it, then single elements.
+    fn reduce(&mut self, count: fn(&Case) -> usize, without: fn(&Case, Range<usize>) -> Case) {
+        let mut length = count(&self.best);
+        while length > 0 {
+            let mut left = 0..count(&self.best);
+            while !left.is_empty() && !self.stopped {
+                let (mut pieces, mut rest) = (Vec::new(), left.clone());
+                while !rest.is_empty() && pieces.len() < self.options.threads.max(1) {
+                    let piece = match self.order {
+                        Order::Back => rest.end.saturating_sub(length).max(rest.start)..rest.end,
+                        Order::Front => rest.start..(rest.start + length).min(rest.end),
+                    };
+                    rest = match self.order {
+                        Order::Back => rest.start..piece.start,
+                        Order::Front => piece.end..rest.end,
+                    };
+                    let case = without(&self.best, piece.clone());
+                    if !self.was_refused(&case) {
+                        pieces.push((piece, case));
+                    }
+                }
+                let cases: Vec<&Case> = pieces.iter().map(|(_, case)| case).collect();
+                left = match (self.attempt(&cases).map(|place| pieces[place].0.clone()), self.order) {
+                    (None, _) => rest,
+                    (Some(piece), Order::Back) => left.start..piece.start,
+                    // What comes after it has moved to its place.
+                    (Some(piece), Order::Front) => piece.start..left.end - piece.len(),
+                };
+            }
+            length /= 2;
+        }
+    }
+
+    /// Until no single thing can be left out, and nothing can be rounder.
+    fn minimize(&mut self, heard: &Heard) {
+        // Nothing becomes larger, but what is round may stop being so when all of it becomes earlier.
+        for _ in 0..MOST_ROUNDS {
+            let before = self.best.clone();
+            self.leave_out_all(heard);
+            self.merge(heard);
+            self.simplify();
+            if self.best == before || self.stopped {
+                return;
+            }
+        }
+        self.leave_out_all(heard);
+    }
+
+    fn leave_out_all(&mut self, heard: &Heard) {
+        loop {
+            let before = self.best.clone();
+            self.leave_out(heard);
+            if self.best == before || self.stopped {
+                return;
+            }
+        }
+    }
+
+    fn leave_out(&mut self, heard: &Heard) {
+        self.reduce(
+            |case| case.faults.len(),
+            |case, range| Case { faults: without(&case.faults, range), ..case.clone() },
+        );
+        self.reduce(
+            |case| case.edits.len(),
+            |case, range| Case { edits: without(&case.edits, range), ..case.clone() },
+        );
+        // Without some of its nodes, much never happens in any system.
+        let proves = !self.subject.is_eventual(&self.target.property);
+        for &node in heard.clients.iter().chain(&heard.nodes).filter(|_| proves) {
+            if !self.best.absent.contains(&node) {
+                let candidate = lacking(&self.best, node);
+                self.first(&[candidate]);
+            }
+        }
+        let count = |case: &Case| case.operations.values().map(Vec::len).sum();
+        self.reduce(count, without_operations);
+        // Fewer operations are fewer messages, and an edit may mean one of the later of them.
+        if !self.best.edits.is_empty() {
+            self.reduce(count, without_operations_and_messages);
+        }
+    }
+
+    /// One fault in the place of two, as long as there are such: what no single removal shows.
+    fn merge(&mut self, heard: &Heard) {
+        let may_stay = !self.subject.is_eventual(&self.target.property);
+        let mut changed = self.best.faults.len() <= MOST_MERGED;
+        while changed && !self.stopped {
+            let count = self.best.faults.len();
+            let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
+            let best = self.best.clone();
+            changed = pairs
+                .into_iter()
+                .any(|(one, other)| self.first(&merged(&best, one, other, &heard.nodes, may_stay)));
+        }
+    }
+
+    /// Everything earlier, and operations with small numbers.
+    fn begin_early(&mut self) {
+        let faults = self.best.faults.iter().map(|spell| spell.at);
+        let operations = self.best.operations.values().flatten().map(|(_, at)| *at);
+        let Some(first) = faults.chain(operations).min() else { return };
+        let earlier = |first_at: Duration| {
+            let by = first.since(Time::ZERO + first_at);
+            let shift = |time: &mut Time| *time = Time::ZERO + time.since(Time::ZERO + by);
+            let mut case = self.best.clone();
+            for spell in &mut case.faults {
+                shift(&mut spell.at);
+                spell.until.iter_mut().for_each(shift);
+            }
+            case.operations.values_mut().flatten().for_each(|(_, at)| shift(at));
+            case
+        };
+        let starts = [0, 100, 200, 500, 1_000, 2_000].map(Duration::from_millis);
+        let starts = starts.into_iter().filter(|start| Time::ZERO + *start < first);
+        let candidates: Vec<Case> = starts.map(earlier).collect();
+        self.first(&candidates);
+        for client in self.best.operations.keys().copied().collect::<Vec<_>>() {
+            let mut case = self.best.clone();
+            case.operations.entry(client).and_modify(|list| {
+                list.iter_mut().zip(1..).for_each(|((number, _), place)| *number = place);
+            });
+            if case != self.best {
+                self.first(&[case]);
+            }
+        }
+    }
+
+    /// Smaller partitions, faults that stay, round times and delays.
+    fn simplify(&mut self) {
+        let mut in_order = self.best.clone();
+        in_order.faults.sort_by_key(|spell| spell.at);
+        if in_order != self.best {
+            self.first(&[in_order]);
+        }
+        self.begin_early();
+        let stays = !self.subject.is_eventual(&self.target.property);
+        for place in 0..self.best.faults.len() {
+            let spell = self.best.faults[place].clone();
+            let with = |best: &Case, change: &dyn Fn(&mut Spell)| {
+                let mut case = best.clone();
+                change(&mut case.faults[place]);
+                case
+            };
+            if stays && spell.until.is_some() {
+                let candidate = with(&self.best, &|spell| spell.until = None);
+                self.first(&[candidate]);
+            }
+            while let Some(links) = links_of(&self.best.faults[place].fault) {
+                let smaller = smaller(links).into_iter().map(|links| {
+                    with(&self.best, &|spell| spell.fault = relinked(&spell.fault, links.clone()))
+                });
+                let candidates: Vec<Case> = smaller.collect();
+                if !self.first(&candidates) {
+                    break;
+                }
+            }
+            let (at, until) = (spell.at, self.best.faults[place].until);
+            let earlier = |at: &Time| until.is_none_or(|until| *at < until);
+            let candidates: Vec<Case> =
+                round_time(at).filter(earlier).map(|at| with(&self.best, &|spell| spell.at = at)).collect();
+            self.first(&candidates);
+            if let Some(until) = until {
+                let at = self.best.faults[place].at;
+                let later = round_time(until).filter(|until| *until > at);
+                let candidates: Vec<Case> =
+                    later.map(|until| with(&self.best, &|spell| spell.until = Some(until))).collect();
+                self.first(&candidates);
+            }
+        }
+        for place in 0..self.best.edits.len() {
+            let (Change::Delay(span) | Change::Duplicate(span)) = self.best.edits[place].change else {
+                continue;
+            };
+            let with = |span: u64| {
+                let mut case = self.best.clone();
+                let (Change::Delay(old) | Change::Duplicate(old)) = &mut case.edits[place].change else {
+                    return case;
+                };
+                *old = Duration::from_nanos(span);
+                case
+            };
+            let candidates: Vec<Case> = round(nanoseconds_of(span)).into_iter().map(with).collect();
+            self.first(&candidates);
+        }
+        let written: Vec<(NodeId, usize)> = self
+            .best
+            .operations
+            .iter()
+            .flat_map(|(&client, list)| (0..list.len()).map(move |i| (client, i)))
+            .collect();
+        for (client, place) in written {
+            let with = |at: Time| {
+                let mut case = self.best.clone();
+                case.operations.entry(client).and_modify(|list| list[place].1 = at);
+                case
+            };
+            let candidates: Vec<Case> =
+                round_time(self.best.operations[&client][place].1).map(with).collect();
+            self.first(&candidates);
+        }
+    }
+}
+
+/// More faults than this are not merged: that is only for what is small already.
+const MOST_MERGED: usize = 8;
+
+/// How often times and delays are made round.
+const MOST_ROUNDS: usize = 5;
+
+/// Cases with so few edits are remembered, so as not to be tried twice.
+const FEW: usize = 50;
