@@ -15,12 +15,12 @@ use netsplit::command::Models;
 pub fn all() -> Models {
     Models::default()
         .with(two_phase_commit::TwoPhaseCommit)
-        .with(counting::command::TwoPhase)
         .with(paxos::Paxos)
         .with(multi_paxos::MultiPaxos)
         .with(queue::Queue)
         .with(store::Abd)
         .with(store::Dynamo)
+        .with(counting::command::TwoPhase)
 }
 
 /// The README's programs compile.
