@@ -122,9 +122,10 @@ fn drawn(seed: u64) -> Vec<(Option<usize>, u32)> {
 #[test]
 fn what_one_node_comes_to_is_found_by_the_reduced_search_for_each_of_many_networks() {
     let (mut all, mut left, mut violated) = (0, 0, 0);
-    for seed in 0..60 {
-        for sum in [3, 5, 8] {
-            let search = || pipes(drawn(seed)).always_of_each("small", move |stage: &Stage| stage.sum < sum);
+    for seed in 0..40 {
+        for sum in [2, 3, 4, 6] {
+            let search =
+                || pipes(drawn(seed)).always_of_each("not it", move |stage: &Stage| stage.sum != sum);
             let (whole, reduced) = (search().run(), search().reduced().threads(1).run());
             let is = |explored: &Explored| matches!(explored.verdict, Verdict::Violated(_));
             assert_eq!(is(&whole), is(&reduced), "seed {seed}, sum {sum}: {:?}", drawn(seed));
@@ -135,7 +136,7 @@ fn what_one_node_comes_to_is_found_by_the_reduced_search_for_each_of_many_networ
             }
         }
     }
-    assert!((20..160).contains(&violated), "{violated} of 180 are violated");
+    assert!((20..140).contains(&violated), "{violated} of 160 are violated");
     assert!(left * 2 < all, "{left} of {all} states are left");
 }
 

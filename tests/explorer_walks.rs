@@ -30,7 +30,10 @@ fn worlds<M: Value>(
     print: impl Fn(&World<M>) -> u128 + Send + Sync,
 ) -> BTreeSet<u128> {
     let found = Mutex::new(BTreeSet::new());
-    let see = |world: &World<M>| found.lock().expect("nobody panics here").insert(print(world)) || true;
+    let see = |world: &World<M>| {
+        found.lock().expect("nobody panics here").insert(print(world));
+        true
+    };
     search.always("it is seen", see).run().assert_holds();
     found.into_inner().expect("nobody panics here")
 }

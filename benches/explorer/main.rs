@@ -4,12 +4,18 @@
 //! bytes/state`, the fastest of three. Words choose: `-- paxos`. `benches/peers/stateright` measures Stateright on the
 //! same models.
 
+// A wall clock is what a benchmark reads.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+
 use netsplit::explorer::{Explored, Messages};
 use netsplit_models::counting::{register, single_decree};
 use netsplit_models::two_phase;
 use std::time::Instant;
 
 const REPETITIONS: usize = 3;
+
+/// A name, how many distinct states there are, and a search on so many threads.
+type Searched = (&'static str, usize, fn(usize) -> Explored);
 
 fn two_phase(resources: usize, threads: usize) -> Explored {
     netsplit::explore(|seed| two_phase::cluster(resources, seed))
@@ -37,7 +43,7 @@ fn peak_bytes() -> Option<u64> {
 
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let searches: [(&str, usize, fn(usize) -> Explored); 2] = [
+    let searches: [Searched; 2] = [
         ("two-phase-7", 296_448, |threads| two_phase(7, threads)),
         ("paxos-3", 1_194_428, |threads| paxos(3, threads)),
     ];

@@ -17,13 +17,13 @@ use netsplit::command::Models;
 pub fn all() -> Models {
     Models::default()
         .with(two_phase_commit::TwoPhaseCommit)
-        .with(counting::command::TwoPhase)
         .with(paxos::Paxos)
         .with(multi_paxos::MultiPaxos)
         .with(queue::Queue)
         .with(store::Abd)
         .with(store::Dynamo)
         .with(lock::LockService)
+        .with(counting::command::TwoPhase)
         .with_zoo(zoo::KNOWN_BUGS)
 }
 

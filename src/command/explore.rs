@@ -1,5 +1,11 @@
 //! `netsplit explore`: every run of a scenario within bounds, without time.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a wall clock says how fast the search is, and decides nothing"
+)]
+
 use super::execution::prepare;
 use super::models::Models;
 use super::overrides::Setting;
