@@ -13,7 +13,7 @@ use netsplit::network::Link;
 use netsplit::node::Handle;
 use netsplit::prelude::*;
 use netsplit::time::{Duration, Time};
-use netsplit_models::store::{AfterRead, Contact, Message, Numbers, Options, Replica, add_replicas};
+use netsplit_models::store::{AfterRead, Contact, Message, Mistake, Numbers, Options, Replica, add_replicas};
 use std::collections::BTreeMap;
 
 /// The delays of writes and acknowledgements, and of reads and their responses.
@@ -165,6 +165,7 @@ impl Experiment {
             // Nothing is lost.
             resend_interval: HOUR,
             give_up: HOUR,
+            mistake: Mistake::None,
         };
         let mut sim = Simulation::new(seed);
         sim.detach_all();
