@@ -11,7 +11,7 @@
 //! what processes draw for themselves, how long syncs and processing take, and what a crash leaves of unsynced
 //! writes.
 //!
-//! Nothing here knows how a run is judged: whoever shrinks gives a [`Subject`].
+//! Nothing here knows how a run is judged: whoever shrinks says so, as a check and the command do.
 
 mod candidates;
 mod heard;

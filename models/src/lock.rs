@@ -173,6 +173,8 @@ impl Process for Worker {
             Timer::Ask => self.ask(ctx),
             Timer::LeaseOver => {
                 self.token = None;
+                // A grant that comes now is of a lease that is over.
+                self.request += 1;
                 ctx.cancel_timer(&Timer::Write);
                 let wait = ctx.span_between(milliseconds(1), self.lease);
                 ctx.set_timer(Timer::Ask, wait);

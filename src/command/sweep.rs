@@ -189,6 +189,9 @@ fn run_all(rows: &[Row<'_>], options: &Options, interrupt: &Interrupt) -> Result
     Ok(tallies.into_iter().map(|tally| tally.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
 }
 
+/// A failing seed, run again: its checks, its file, and what it was shrunk to.
+type Explained = (Vec<Checked>, Option<String>, Option<Shrunk>);
+
 /// Runs the lowest failing seed of each check once more, and saves it.
 fn explain(
     row: &Row<'_>,
@@ -196,7 +199,7 @@ fn explain(
     shrink: &ShrinkOptions,
     interrupt: &Interrupt,
 ) -> Result<Vec<Failure>> {
-    let mut runs: BTreeMap<u64, (Vec<Checked>, Option<String>, Option<Shrunk>)> = BTreeMap::new();
+    let mut runs: BTreeMap<u64, Explained> = BTreeMap::new();
     let mut failures = Vec::new();
     for check in &row.tally.checks {
         let Some(seed) = check.lowest_failing else { continue };

@@ -198,11 +198,13 @@ impl Found {
         self.shrunk.get(self.shrunk.len() / 2)
     }
 
-    /// As the figures to meet have it, in the middle of the repetitions.
+    /// Whether the middle of the repetitions can be explained, and the smallest is about as small as is known.
     fn is_small(&self) -> bool {
-        self.middle().is_some_and(|(shrunk, _)| {
-            shrunk.after.items() <= 5 && shrunk.after.items() <= self.bug.cause.len() + 1
-        })
+        let items = |(shrunk, _): &(Shrunk, String)| shrunk.after.items();
+        let middle = self.middle().map(items);
+        let smallest = self.shrunk.first().map(items);
+        middle.is_some_and(|middle| middle <= 5)
+            && smallest.is_some_and(|smallest| smallest <= self.bug.cause.len() + 1)
     }
 
     fn row(&self) -> String {

@@ -94,7 +94,7 @@ pub(crate) fn shrink(
     }
     let mut starts = plain;
     starts.extend([lossless, explicit.clone(), case.clone()]);
-    let found = search.from_all(&starts, &written, &heard);
+    let found = search.smallest_of(&starts, &written, &heard);
     let (found, is_minimal) = found.unwrap_or_else(|| (case.clone(), false));
     let (failure, small) = subject.listen(&found);
     // A node that is left out for clarity's sake is no cause; one that must be absent is.
@@ -141,7 +141,7 @@ fn size(heard: &Heard, case: &Case) -> Size {
 impl Search<'_> {
     /// The smallest of what is left of several starts: what can be left out first decides what can be left out later.
     /// Delays that are written down one by one are many, and come last. And whether it is minimal.
-    fn from_all(&mut self, starts: &[Case], written: &Case, heard: &Heard) -> Option<(Case, bool)> {
+    fn smallest_of(&mut self, starts: &[Case], written: &Case, heard: &Heard) -> Option<(Case, bool)> {
         let mut found: Vec<(Case, bool)> = Vec::new();
         let size = |case: &Case| {
             let operations: usize = case.operations.values().map(Vec::len).sum();
