@@ -347,14 +347,12 @@ impl<M: Debug> Observer<M> for Metrics {
                     self.clients.push(node);
                 }
             }
-            What::Sent { address, message } => {
-                if self.is_inside(address) {
-                    self.kind.clear();
-                    write_kind(message, &mut self.kind);
-                    match self.sent.get_mut(&self.kind) {
-                        Some(count) => *count += 1,
-                        None => drop(self.sent.insert(self.kind.clone(), 1)),
-                    }
+            What::Sent { address, message } if self.is_inside(address) => {
+                self.kind.clear();
+                write_kind(message, &mut self.kind);
+                match self.sent.get_mut(&self.kind) {
+                    Some(count) => *count += 1,
+                    None => drop(self.sent.insert(self.kind.clone(), 1)),
                 }
             }
             What::Dropped { address, .. } => self.dropped += u64::from(self.is_inside(address)),
