@@ -272,41 +272,45 @@ impl Network {
         }
         let after = distribution.nanoseconds(delay);
         if duplication_probability.may_hold() {
-            return self.duplicated(from, to, after, &self.default_link, numbers);
+            return self.duplicated(from, to, after, None, numbers);
         }
         Fate::Arrives { after, copy_after: None }
     }
 
     fn fate_on_own_link(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
-        let link = self.own_link(from, to).unwrap_or(&self.default_link);
+        let own = self.own_link(from, to);
         let [loss, delay] = numbers.block(0);
-        if link.loss_probability.holds_for(loss) {
+        if own.unwrap_or(&self.default_link).loss_probability.holds_for(loss) {
             return Fate::Lost;
         }
-        let after = self.delay(from, to, delay);
-        self.duplicated(from, to, after, link, numbers)
+        self.duplicated(from, to, self.delay(from, to, own, delay), own, numbers)
     }
 
-    fn duplicated(&self, from: NodeId, to: NodeId, after: u64, link: &Link, numbers: &impl Numbers) -> Fate {
+    fn duplicated(
+        &self,
+        from: NodeId,
+        to: NodeId,
+        after: u64,
+        own: Option<&Link>,
+        numbers: &impl Numbers,
+    ) -> Fate {
+        let probability = own.unwrap_or(&self.default_link).duplication_probability;
         let mut copy_after = None;
-        if link.duplication_probability.may_hold() {
+        if probability.may_hold() {
             let [duplication, copy_delay] = numbers.block(1);
-            let is_copied = link.duplication_probability.holds_for(duplication);
-            copy_after = is_copied.then(|| self.delay(from, to, copy_delay));
+            copy_after = probability.holds_for(duplication).then(|| self.delay(from, to, own, copy_delay));
         }
         Fate::Arrives { after, copy_after }
     }
 
-    /// By the link that is set, by regions, or by the default link.
-    fn delay(&self, from: NodeId, to: NodeId, number: u64) -> u64 {
-        let regions = (self.regions.get(&from), self.regions.get(&to));
-        match (self.own_link(from, to), &self.topology, regions) {
-            (Some(link), ..) => link.delay.nanoseconds(number),
-            (None, Some(topology), (Some(&from), Some(&to))) => {
-                nanoseconds_of(topology.delay(from, to, number))
-            }
-            _ => self.default_link.delay.nanoseconds(number),
+    /// By the link of their own, by their regions, or by the default link.
+    fn delay(&self, from: NodeId, to: NodeId, own: Option<&Link>, number: u64) -> u64 {
+        if let (None, Some(topology)) = (own, &self.topology)
+            && let (Some(&from), Some(&to)) = (self.regions.get(&from), self.regions.get(&to))
+        {
+            return nanoseconds_of(topology.delay(from, to, number));
         }
+        own.unwrap_or(&self.default_link).delay.nanoseconds(number)
     }
 
     /// The link that is set for these nodes or for their roles.
