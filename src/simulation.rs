@@ -14,7 +14,7 @@ mod observers;
 pub use aims::Target;
 pub use observers::Observed;
 
-use agenda::Agenda;
+use agenda::Agendas;
 use aims::{Aim, Awaited};
 
 use crate::distribution::{Distribution, constant};
@@ -45,7 +45,7 @@ pub struct Simulation<M: Value> {
     scheduler: Scheduler<Pending<M>>,
     /// Events of nodes that became ready, due now, before anything in the scheduler.
     ready: VecDeque<Pending<M>>,
-    agendas: Vec<Agenda<M>>,
+    agendas: Agendas<M>,
     counters: Counters,
     /// How many timers have been set.
     timers_set: u64,
@@ -105,7 +105,7 @@ impl<M: Value> Simulation<M> {
             sync_latency: constant(milliseconds(1)),
             scheduler: Scheduler::new(),
             ready: VecDeque::new(),
-            agendas: Vec::new(),
+            agendas: Agendas::new(),
             counters: Counters::default(),
             timers_set: 0,
             edits: BTreeMap::new(),
@@ -204,9 +204,9 @@ impl<M: Value> Simulation<M> {
             self.network.add(id, role, index);
             self.counters.add();
             let start = self.scheduler.schedule(self.now, Pending::Start(id));
-            self.agendas.push(Agenda::new(start));
+            self.agendas.add(start);
             if let Some(processing) = self.processing.get(role) {
-                self.agendas[id.index()].line().processing = Some(processing.clone());
+                self.agendas.line(id).processing = Some(processing.clone());
             }
             let record = Self::added(self.now, &self.world, id);
             Self::tell(&mut self.observers, record);
@@ -279,7 +279,7 @@ impl<M: Value> Simulation<M> {
         let time = time.into();
         for id in nodes.ids() {
             self.expect(id);
-            self.agendas[id.index()].line().processing = Some(time.clone());
+            self.agendas.line(id).processing = Some(time.clone());
         }
     }
 

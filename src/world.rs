@@ -16,7 +16,7 @@ use crate::process::{Alarm, AnyValue, Core, Effect, Environment, Process, Value}
 use crate::storage::Storage;
 use crate::time::Time;
 use cell::{Cell, Owned};
-use node::Node;
+use node::{Node, Tally};
 pub(crate) use part::Part;
 use roster::Roster;
 use std::collections::BTreeMap;
@@ -186,7 +186,7 @@ impl<M: Value> World<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn is_paused(&self, node: impl Into<NodeId>) -> bool {
-        self.node(node.into()).paused
+        self.node(node.into()).is_paused()
     }
 
     /// Whether the node waits for a sync.
@@ -195,7 +195,7 @@ impl<M: Value> World<M> {
     /// If there is no such node.
     #[track_caller]
     pub fn is_syncing(&self, node: impl Into<NodeId>) -> bool {
-        self.node(node.into()).held.is_some()
+        self.node(node.into()).held().is_some()
     }
 
     /// Whether a message from `from` can reach `to`: no partition cuts that link.
@@ -210,7 +210,7 @@ impl<M: Value> World<M> {
         self.partitions.is_empty()
             && self.slow.is_empty()
             && self.clocks.is_empty()
-            && self.nodes.iter().all(|node| node.cell.is_some() && !node.paused)
+            && self.nodes.iter().all(|node| node.cell.is_some() && !node.is_paused())
     }
 
     /// What the node has stored.
@@ -233,12 +233,11 @@ impl<M: Value> World<M> {
     ) -> impl Iterator<Item = NodeId> + use<M, P> {
         let roster = Arc::make_mut(&mut self.roster);
         let added = roster.add(role, client, is_single, processes);
-        self.nodes.extend(added.clone().map(|at| Node {
-            cell: Some(Owned::Alone(roster.cell(at))),
-            storage: self.empty.clone(),
-            paused: false,
-            held: None,
-        }));
+        self.nodes.extend(
+            added
+                .clone()
+                .map(|at| Node::new(Owned::Alone(roster.cell(at)), self.empty.clone(), roster.key(at))),
+        );
         added.map(NodeId::new)
     }
 
@@ -292,20 +291,36 @@ impl<M: Value> World<M> {
         self.roster.key(node.index())
     }
 
+    /// The same, of a node that is asked for more.
+    #[inline(always)]
+    pub(crate) fn own_key(&self, node: NodeId) -> NodeKey {
+        self.nodes[node.index()].key
+    }
+
+    /// What the driver counts of `node`.
+    #[inline(always)]
+    pub(crate) fn tally(&self, node: NodeId) -> Tally {
+        self.nodes[node.index()].tally
+    }
+
+    #[inline(always)]
+    pub(crate) fn tally_mut(&mut self, node: NodeId) -> &mut Tally {
+        &mut self.nodes[node.index()].tally
+    }
+
     /// Whether the node can handle an event now: neither crashed, nor paused, nor waiting for a sync.
     #[inline(always)]
     pub(crate) fn is_ready(&self, node: NodeId) -> bool {
-        let node = &self.nodes[node.index()];
-        node.cell.is_some() && !node.paused && node.held.is_none()
+        self.nodes[node.index()].is_ready()
     }
 
     /// Whether a crash would lose more of the node than its storage says: the process is not as it was added,
     /// a timer is set, or a handler waits for its sync.
     pub(crate) fn has_state(&self, node: NodeId) -> bool {
-        let Node { cell, held, .. } = &self.nodes[node.index()];
+        let node_now = &self.nodes[node.index()];
         let initial = self.roster.cell(node.index());
         let changed = |cell: &Owned<M>| cell.get().fingerprint() != initial.fingerprint();
-        held.is_some() || cell.as_ref().is_some_and(changed)
+        node_now.held().is_some() || node_now.cell.as_ref().is_some_and(changed)
     }
 
     pub(crate) fn timer(&self, node: NodeId, slot: usize) -> Option<&dyn AnyValue> {
@@ -333,7 +348,7 @@ impl<M: Value> World<M> {
     /// Reads these nodes, to have them near when they are asked for; each step for all of them, so that what is
     /// far away is fetched at the same time.
     pub(crate) fn touch(&self, nodes: &[NodeId]) {
-        let near: usize = nodes.iter().map(|node| usize::from(self.nodes[node.index()].paused)).sum();
+        let near: usize = nodes.iter().map(|node| usize::from(self.nodes[node.index()].is_ready())).sum();
         let cells = nodes.iter().filter_map(|node| self.nodes[node.index()].cell.as_ref());
         black_box(cells.fold(near, |sum, cell| sum + cell.get().touch()));
     }
@@ -354,24 +369,22 @@ impl<M: Value> World<M> {
             Event::Synced(id) => {
                 let node = &mut self.nodes[id.index()];
                 Arc::make_mut(&mut node.storage).sync();
-                let held = node.held.take().expect("a sync completes on a node that waits for it");
+                let held = node.synced().expect("a sync completes on a node that waits for it");
                 let first = effects.len();
-                effects.extend(Arc::unwrap_or_clone(held));
+                effects.extend(held);
                 node.take_place(effects, first, self.ignores_syncs);
             }
             Event::Crash { node: id, kept, torn } => {
                 let node = &mut self.nodes[id.index()];
                 Arc::make_mut(&mut node.storage).crash(kept, torn);
-                node.cell = None;
-                node.held = None;
-                node.paused = false;
+                node.crash();
             }
             Event::Restart(id) => {
                 self.nodes[id.index()].cell = Some(Owned::Alone(self.roster.cell(id.index())));
                 self.handle(id, environment, effects, |cell, core| cell.restart(core));
             }
-            Event::Pause(id) => self.nodes[id.index()].paused = true,
-            Event::Resume(id) => self.nodes[id.index()].paused = false,
+            Event::Pause(id) => self.nodes[id.index()].set_paused(true),
+            Event::Resume(id) => self.nodes[id.index()].set_paused(false),
             Event::Clock { node, clock: Some(clock) } => {
                 self.clocks.insert(node, clock);
             }

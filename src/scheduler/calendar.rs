@@ -17,8 +17,10 @@ use std::collections::BinaryHeap;
 /// At most so many events are one sorted array, and again if there are so few.
 const FEW: usize = 32;
 const VERY_FEW: usize = 8;
-/// So many events a day should have.
+/// So many events a day should have; and if there are many, so that more of what is far away is fetched at the same
+/// time: with 100,000 nodes that took a fifth off.
 const DAY: u64 = 32;
+const LONG_DAY: u64 = 128;
 /// The ring has at least so many days, and at most.
 const DAYS: [u64; 2] = [64, 1 << 20];
 /// A span of what is far has the days of the ring over two to the power of this.
@@ -325,7 +327,7 @@ impl Calendar {
     /// Days that are four times too long or too short, for too many events or too few, are made anew.
     fn look_at_length<E>(&mut self, slots: &mut Slots<E>, now: u64) {
         let gap = now.saturating_sub(self.made_at) / self.given;
-        let fits = self.day_bits.abs_diff(day_bits(gap)) <= 2 && self.len * 4 > self.made_for;
+        let fits = self.day_bits.abs_diff(day_bits(gap, self.made_for)) <= 2 && self.len * 4 > self.made_for;
         if !fits || self.len < VERY_FEW {
             self.make_anew(slots);
         } else {
@@ -374,8 +376,8 @@ impl Calendar {
             self.few.sort_by_key(|entry| Reverse(entry.0));
             return;
         }
-        self.day_bits = day_bits(gap);
-        let days = (all.len() as u64 * 5 / DAY).next_power_of_two().clamp(DAYS[0], DAYS[1]);
+        self.day_bits = day_bits(gap, all.len());
+        let days = (all.len() as u64 * 5 / day(all.len())).next_power_of_two().clamp(DAYS[0], DAYS[1]);
         self.days.resize(days as usize, Vec::new());
         // The day before the first begins, so that the first is sorted like any other.
         self.day = (now >> self.day_bits).max(1) - 1;
@@ -388,8 +390,13 @@ impl Calendar {
     }
 }
 
-/// The length of a day when so much time passes between events: at least two, so that the last day and the ring
-/// after it have numbers, and so that an offset is an `u32`.
-fn day_bits(gap: u64) -> u32 {
-    (DAY * gap.min(1 << 50)).max(2).ilog2().min(u32::BITS)
+/// How many events a day should have when there are so many.
+fn day(events: usize) -> u64 {
+    if events < MANY { DAY } else { LONG_DAY }
+}
+
+/// The length of a day when so much time passes between so many events: at least two, so that the last day and the
+/// ring after it have numbers, and so that an offset is an `u32`.
+fn day_bits(gap: u64, events: usize) -> u32 {
+    (day(events) * gap.min(1 << 50)).max(2).ilog2().min(u32::BITS)
 }

@@ -2,18 +2,20 @@
 
 use super::driver::{Delivery, Pending};
 use crate::distribution::Distribution;
+use crate::node::NodeId;
 use crate::scheduler::Handle;
 use std::collections::VecDeque;
 
-/// What the driver keeps for one node.
-pub(super) struct Agenda<M> {
-    /// How many numbers it has drawn, and how many messages it has sent.
-    pub(super) draws: u64,
-    pub(super) sent: u64,
-    /// The start, the sync or the end of the processing that the node waits for.
-    pub(super) awaited: Option<Handle>,
-    /// What most nodes of a large simulation do without.
-    pub(super) line: Option<Box<Line<M>>>,
+/// What the driver keeps for all nodes.
+pub(super) struct Agendas<M> {
+    all: Vec<Agenda<M>>,
+    /// Whether there is a line: in many simulations there is none, and nothing is looked up.
+    has_lines: bool,
+}
+
+struct Agenda<M> {
+    awaited: Option<Handle>,
+    line: Option<Box<Line<M>>>,
 }
 
 /// What waits for a node that is not ready, and why.
@@ -28,39 +30,60 @@ pub(super) struct Line<M> {
     pub(super) crashes: u64,
 }
 
-impl<M> Agenda<M> {
-    pub(super) fn new(start: Handle) -> Self {
-        Agenda { draws: 0, sent: 0, awaited: Some(start), line: None }
+impl<M> Default for Line<M> {
+    fn default() -> Self {
+        Line {
+            waiting: VecDeque::new(),
+            processing: None,
+            in_process: None,
+            processed: 0,
+            syncs: 0,
+            crashes: 0,
+        }
+    }
+}
+
+impl<M> Agendas<M> {
+    pub(super) fn new() -> Self {
+        Agendas { all: Vec::new(), has_lines: false }
     }
 
-    pub(super) fn line(&mut self) -> &mut Line<M> {
-        self.line.get_or_insert_with(|| {
-            Box::new(Line {
-                waiting: VecDeque::new(),
-                processing: None,
-                in_process: None,
-                processed: 0,
-                syncs: 0,
-                crashes: 0,
-            })
-        })
+    /// One more node, and its start.
+    pub(super) fn add(&mut self, start: Handle) {
+        self.all.push(Agenda { awaited: Some(start), line: None });
     }
 
-    /// Whether nothing is special about the node.
+    /// How many nodes there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The start, the sync or the end of the processing that the node waits for.
+    pub(super) fn awaited(&mut self, node: NodeId) -> &mut Option<Handle> {
+        &mut self.all[node.index()].awaited
+    }
+
+    /// What most nodes do without, if `node` has it.
     #[inline(always)]
-    pub(super) fn is_plain(&self) -> bool {
-        self.line.is_none()
+    pub(super) fn existing_line(&self, node: NodeId) -> Option<&Line<M>> {
+        if self.has_lines { self.all[node.index()].line.as_deref() } else { None }
+    }
+
+    /// The same. From now on the node has it.
+    pub(super) fn line(&mut self, node: NodeId) -> &mut Line<M> {
+        self.has_lines = true;
+        self.all[node.index()].line.get_or_insert_default()
     }
 
     /// Whether messages occupy the node for a while.
     #[inline]
-    pub(super) fn takes_time(&self) -> bool {
-        self.line.as_ref().is_some_and(|line| line.processing.is_some())
+    pub(super) fn takes_time(&self, node: NodeId) -> bool {
+        self.existing_line(node).is_some_and(|line| line.processing.is_some())
     }
 
     /// Whether a message occupies the node.
     #[inline]
-    pub(super) fn is_busy(&self) -> bool {
-        self.line.as_ref().is_some_and(|line| line.in_process.is_some())
+    pub(super) fn is_busy(&self, node: NodeId) -> bool {
+        self.existing_line(node).is_some_and(|line| line.in_process.is_some())
     }
 }

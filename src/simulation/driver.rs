@@ -137,8 +137,6 @@ impl<M: Value> Simulation<M> {
     fn look_ahead(&mut self) {
         self.coming.clear();
         self.coming.extend(self.scheduler.coming().filter_map(Pending::about));
-        let draws = self.coming.iter().map(|node| self.agendas[node.index()].draws);
-        black_box(draws.fold(0, u64::wrapping_add));
         self.world.touch(&self.coming);
     }
 
@@ -159,8 +157,8 @@ impl<M: Value> Simulation<M> {
     fn happen_now(&mut self, due: Due) {
         if let Pending::Message(Delivery { from, to, label, message }) = self.scheduler.event_mut(&due) {
             let (from, to) = (*from, *to);
-            let agenda = &mut self.agendas[to.index()];
-            if agenda.is_plain() && self.world.is_ready(to) && self.world.connected(from, to) {
+            let is_plain = self.agendas.existing_line(to).is_none();
+            if is_plain && self.world.is_ready(to) && self.world.connected(from, to) {
                 let observed = !self.observers.is_empty();
                 if observed {
                     let address = Address { from, to, number: label.number() };
@@ -168,12 +166,11 @@ impl<M: Value> Simulation<M> {
                     let what = What::Delivered { address, copy: label.is_copy(), message };
                     Self::tell(&mut self.observers, Record { time: self.now, what });
                 }
-                let draws = &mut agenda.draws;
-                let mut live = Live::new(to, self.now, &self.world, &self.random, draws, observed);
+                let mut live = Live::new(to, self.now, &self.world, &self.random, observed);
                 self.world.deliver(from, to, message, &mut live, &mut self.effects);
-                let misled = live.misled.get();
+                let Live { misled, draws, .. } = live;
                 self.scheduler.take(due);
-                return self.take_effect(to, misled);
+                return self.take_effect(to, misled.get(), draws);
             }
         }
         let pending = self.scheduler.take(due);
@@ -191,7 +188,7 @@ impl<M: Value> Simulation<M> {
             }
             Pending::Aim(number) => self.take_aim(number),
             Pending::Start(node) | Pending::Synced(node) | Pending::Processed(node) => {
-                self.agendas[node.index()].awaited = None;
+                *self.agendas.awaited(node) = None;
                 self.go_on(node, pending);
             }
         }
@@ -209,11 +206,10 @@ impl<M: Value> Simulation<M> {
             let timer = self.world.timer(node, slot).expect("a scheduled timer is set");
             Self::tell(&mut self.observers, Record { time: self.now, what: What::Fired { node, timer } });
         }
-        let (draws, observed) = (&mut self.agendas[node.index()].draws, !self.observers.is_empty());
-        let mut live = Live::new(node, self.now, &self.world, &self.random, draws, observed);
+        let mut live = Live::new(node, self.now, &self.world, &self.random, !self.observers.is_empty());
         self.world.fire(node, slot, &mut live, &mut self.effects);
-        let misled = live.misled.get();
-        self.take_effect(node, misled);
+        let Live { misled, draws, .. } = live;
+        self.take_effect(node, misled.get(), draws);
     }
 
     /// What a node has waited for: its start, its sync, or the end of its work on a message.
@@ -236,7 +232,7 @@ impl<M: Value> Simulation<M> {
                 self.wake(node);
             }
             _ => {
-                let delivery = self.agendas[node.index()].line().in_process.take();
+                let delivery = self.agendas.line(node).in_process.take();
                 self.deliver(delivery.expect("a message is in process"));
                 self.wake(node);
             }
@@ -248,7 +244,7 @@ impl<M: Value> Simulation<M> {
         if self.world.is_paused(node) {
             self.record(What::Waits { node });
         }
-        let waiting = &mut self.agendas[node.index()].line().waiting;
+        let waiting = &mut self.agendas.line(node).waiting;
         match pending {
             // What the handler held back comes before what arrived since.
             Pending::Synced(_) | Pending::Processed(_) => waiting.push_front(pending),
@@ -273,7 +269,7 @@ impl<M: Value> Simulation<M> {
         let node = delivery.to;
         if self.must_wait(node) {
             self.wait(node, Pending::Message(delivery.arrived()));
-        } else if self.agendas[node.index()].takes_time() {
+        } else if self.agendas.takes_time(node) {
             self.process(delivery);
         } else {
             self.deliver(delivery);
@@ -290,13 +286,14 @@ impl<M: Value> Simulation<M> {
     /// A message occupies its node for a while before it is handled.
     fn process(&mut self, delivery: Delivery<M>) {
         let node = delivery.to;
-        let agenda = &mut self.agendas[node.index()];
-        let line = agenda.line();
+        let key = self.world.key(node);
+        let line = self.agendas.line(node);
         line.processed += 1;
-        let number = self.random.at(Domain::Processing, self.world.key(node).place(), line.processed)[0];
+        let number = self.random.at(Domain::Processing, key.place(), line.processed)[0];
         let span = line.processing.as_ref().map_or(0, |time| time.nanoseconds(number));
         line.in_process = Some(delivery);
-        agenda.awaited = Some(self.scheduler.schedule(self.now.after(span), Pending::Processed(node)));
+        *self.agendas.awaited(node) =
+            Some(self.scheduler.schedule(self.now.after(span), Pending::Processed(node)));
     }
 
     pub(super) fn drop_delivery(&mut self, delivery: &Delivery<M>, reason: DropReason) {
@@ -309,13 +306,15 @@ impl<M: Value> Simulation<M> {
     /// Whether a node is not ready for what comes: it is paused, waits for a sync, or is busy.
     #[inline(always)]
     fn must_wait(&self, node: NodeId) -> bool {
-        !self.world.is_ready(node) || self.agendas[node.index()].is_busy()
+        !self.world.is_ready(node) || self.agendas.is_busy(node)
     }
 
     /// What has waited for `node` is due now, before anything else.
     pub(super) fn wake(&mut self, node: NodeId) {
-        let Some(line) = &mut self.agendas[node.index()].line else { return };
-        let waiting = &mut line.waiting;
+        if self.agendas.existing_line(node).is_none() {
+            return;
+        }
+        let waiting = &mut self.agendas.line(node).waiting;
         let resumes = matches!(waiting.front(), Some(Pending::Synced(_) | Pending::Processed(_)));
         if self.world.is_ready(node) || resumes && !self.world.is_paused(node) {
             // Before what came for this node since, and after what other nodes have ready.

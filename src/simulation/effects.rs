@@ -25,7 +25,8 @@ pub(super) struct Live<'a> {
     pub(super) misled: Cell<bool>,
     random: &'a Random,
     key: NodeKey,
-    draws: &'a mut u64,
+    /// How many numbers the node has drawn.
+    pub(super) draws: u64,
     observed: bool,
 }
 
@@ -36,17 +37,16 @@ impl<'a> Live<'a> {
         now: Time,
         world: &World<M>,
         random: &'a Random,
-        draws: &'a mut u64,
         observed: bool,
     ) -> Self {
-        let (shown, key) = (world.wall_clock(node, now), world.key(node));
+        let (shown, key, draws) = (world.wall_clock(node, now), world.own_key(node), world.tally(node).draws);
         Live { now, shown, misled: Cell::new(false), random, key, draws, observed }
     }
 
     #[inline]
     fn draw(&mut self) -> u64 {
-        *self.draws += 1;
-        self.random.at(Domain::Process, self.key.place(), *self.draws)[0]
+        self.draws += 1;
+        self.random.at(Domain::Process, self.key.place(), self.draws)[0]
     }
 }
 
@@ -57,7 +57,7 @@ impl Environment for Live<'_> {
     }
     fn choose(&mut self, bound: u32) -> u32 {
         if bound == 1 {
-            *self.draws += 1;
+            self.draws += 1;
             return 0;
         }
         scale(self.draw(), u64::from(bound)) as u32
@@ -96,21 +96,22 @@ impl<M: Value> Simulation<M> {
     /// Applies an event, and lets the effects of its node take place. Links have no effects.
     pub(super) fn transition(&mut self, event: Event<M>) {
         let Some(node) = event.node() else {
-            let (misled, key, draws) = (Cell::new(false), NodeKey::default(), &mut 0);
+            let (misled, key, draws) = (Cell::new(false), NodeKey::default(), 0);
             let (now, shown, random) = (self.now, self.now, &self.random);
             let mut nobody = Live { now, shown, misled, random, key, draws, observed: false };
             return self.world.apply(event, &mut nobody, &mut self.effects);
         };
-        let (draws, observed) = (&mut self.agendas[node.index()].draws, !self.observers.is_empty());
-        let mut live = Live::new(node, self.now, &self.world, &self.random, draws, observed);
+        let mut live = Live::new(node, self.now, &self.world, &self.random, !self.observers.is_empty());
         self.world.apply(event, &mut live, &mut self.effects);
-        let misled = live.misled.get();
-        self.take_effect(node, misled);
+        let Live { misled, draws, .. } = live;
+        self.take_effect(node, misled.get(), draws);
     }
 
-    /// Lets what the handler of a node asked for take place. It may have been misled by its clock.
+    /// Lets what the handler of a node asked for take place. It may have been misled by its clock, and by now it has
+    /// drawn so many numbers.
     #[inline(always)]
-    pub(super) fn take_effect(&mut self, node: NodeId, misled: bool) {
+    pub(super) fn take_effect(&mut self, node: NodeId, misled: bool, draws: u64) {
+        self.world.tally_mut(node).draws = draws;
         if misled {
             self.record(What::Misled { node, by_timer: false });
         }
@@ -126,8 +127,9 @@ impl<M: Value> Simulation<M> {
                 }
             }
         }
-        effects.clear();
-        self.effects = effects;
+        // As `clear` and an assignment would, but without a call for what has no heap.
+        while effects.pop().is_some() {}
+        std::mem::forget(std::mem::replace(&mut self.effects, effects));
     }
 
     fn perform(&mut self, node: NodeId, effect: Effect<M>) {
@@ -137,12 +139,12 @@ impl<M: Value> Simulation<M> {
             Effect::Sync { writes: 0 } => {}
             Effect::Sync { writes } => {
                 self.record(What::Syncing { node, writes });
-                let agenda = &mut self.agendas[node.index()];
-                let syncs = &mut agenda.line().syncs;
+                let syncs = &mut self.agendas.line(node).syncs;
                 *syncs += 1;
-                let number = self.random.at(Domain::Sync, self.world.key(node).place(), *syncs)[0];
+                let count = *syncs;
+                let number = self.random.at(Domain::Sync, self.world.key(node).place(), count)[0];
                 let end = self.now + self.sync_latency.sample(number);
-                agenda.awaited = Some(self.scheduler.schedule(end, Pending::Synced(node)));
+                *self.agendas.awaited(node) = Some(self.scheduler.schedule(end, Pending::Synced(node)));
             }
             Effect::Other(other) => match *other {
                 Other::Write(_) => {}
@@ -194,7 +196,7 @@ impl<M: Value> Simulation<M> {
                     Pending::Fire { node: other, slot: fires } => (*other, *fires) != (node, slot),
                     _ => true,
                 };
-                self.agendas[node.index()].line().waiting.retain(stays);
+                self.agendas.line(node).waiting.retain(stays);
                 self.ready.retain(stays);
             }
         }
@@ -228,7 +230,7 @@ impl<M: Value> Simulation<M> {
     /// Gives a message its address and its fate, and takes it.
     #[inline(always)]
     pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: &mut Option<M>) {
-        let number = self.counters.next(from, to, &mut self.agendas[from.index()].sent);
+        let number = self.counters.next(from, to, &mut self.world.tally_mut(from).sent);
         let address = Address { from, to, number };
         if !self.observers.is_empty() {
             let what = What::Sent { address, message: message.as_ref().expect(SENT_ONCE) };
@@ -237,7 +239,7 @@ impl<M: Value> Simulation<M> {
         if !self.world.connected(from, to) {
             return self.lose(address, message.as_ref().expect(SENT_ONCE), DropReason::Partition);
         }
-        let link = self.world.key(from).link(self.world.key(to));
+        let link = self.world.own_key(from).link(self.world.key(to));
         let numbers = MessageNumbers { random: &self.random, link, number };
         let fate = self.network.fate(from, to, &numbers);
         match fate {

@@ -245,27 +245,27 @@ impl<M: Value> Simulation<M> {
     /// How many unsynced writes survive a crash, each number equally likely, and whether the next is torn.
     fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
         let unsynced = self.world.storage(node).unsynced();
-        let line = self.agendas[node.index()].line();
+        let line = self.agendas.line(node);
         // A pause stops the process and not the disk: its sync may be complete, and only waits to be heard of.
         if unsynced == 0 || matches!(line.waiting.front(), Some(Pending::Synced(_))) {
             return (unsynced, false);
         }
         line.crashes += 1;
-        let number = self.random.at(Domain::Crash, self.world.key(node).place(), line.crashes)[0];
+        let count = line.crashes;
+        let number = self.random.at(Domain::Crash, self.world.key(node).place(), count)[0];
         (scale(number, unsynced as u64 + 1) as usize, number & 1 == 1)
     }
 
     /// A crash cancels the node's timers and its sync; what waited for it is lost with it.
     fn forget(&mut self, node: NodeId) {
-        let agenda = &mut self.agendas[node.index()];
         let timers = self.world.alarms(node).into_iter().filter_map(Option::take);
-        for handle in timers.filter_map(|alarm| alarm.handle).chain(agenda.awaited.take()) {
+        for handle in timers.filter_map(|alarm| alarm.handle).chain(self.agendas.awaited(node).take()) {
             self.scheduler.cancel(handle);
         }
         let of_node = |pending: &Pending<M>| pending.node() == Some(node);
         let (own, others): (VecDeque<_>, _) = self.ready.drain(..).partition(of_node);
         self.ready = others;
-        let line = agenda.line();
+        let line = self.agendas.line(node);
         let in_process = line.in_process.take().map(Pending::Message);
         let lost: Vec<Pending<M>> = in_process.into_iter().chain(line.waiting.drain(..)).chain(own).collect();
         for pending in lost {

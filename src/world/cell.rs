@@ -33,17 +33,19 @@ impl<M: 'static> dyn Cell<M> {
     }
 }
 
-/// In this order: who reads the timers has what the process begins with near.
+/// In this order: who reads both ends has all of a small process near. (What is at the beginning means nothing. With
+/// 100,000 nodes one of the three misses of a message that nothing hid was the second line of its process.)
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct ProcessCell<P: Process> {
-    timers: Timers<P::Timer>,
+    beginning: usize,
     process: P,
+    timers: Timers<P::Timer>,
 }
 
 impl<P: Process> ProcessCell<P> {
     pub(crate) fn new(process: P) -> Self {
-        ProcessCell { timers: Timers::new(), process }
+        ProcessCell { beginning: 0, process, timers: Timers::new() }
     }
 }
 
@@ -98,7 +100,7 @@ impl<P: Process> Cell<P::Message> for ProcessCell<P> {
     }
 
     fn touch(&self) -> usize {
-        self.timers.count()
+        self.beginning + self.timers.count()
     }
 
     fn as_any(&self) -> &dyn Any {

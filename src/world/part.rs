@@ -32,8 +32,8 @@ impl<M: Value> World<M> {
         node.hash(&mut hasher);
         let node = &self.nodes[node.index()];
         let cell = node.cell.as_ref().map(|cell| cell.get().fingerprint());
-        (cell, &node.storage, node.paused).hash(&mut hasher);
-        node.held.hash(&mut hasher);
+        (cell, &node.storage, node.is_paused()).hash(&mut hasher);
+        node.held().hash(&mut hasher);
         hasher.finish128()
     }
 
