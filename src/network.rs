@@ -148,11 +148,14 @@ pub(crate) enum Fate {
     },
 }
 
-/// The random numbers of one message. The slots are fixed, so that a link that starts to duplicate does
-/// not change which messages it loses.
-pub(crate) trait Numbers {
-    /// Block 0: loss, delay. Block 1: duplication, the copy's delay. (Block 2 is kept for corruption.)
-    fn block(&self, block: u64) -> [u64; 2];
+/// The random numbers of a message: two in each block. The blocks are fixed, so that a link that starts to duplicate
+/// does not change which messages it loses. (The third is kept for corruption.)
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Block {
+    /// Loss, delay.
+    First,
+    /// Duplication, the copy's delay.
+    Second,
 }
 
 /// All links.
@@ -260,30 +263,42 @@ impl Network {
         Some(&self.topology.as_ref()?.regions()[index])
     }
 
+    /// What becomes of a message with these numbers; the second block is drawn if it is needed.
     #[inline(always)]
-    pub(crate) fn fate(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
+    pub(crate) fn fate(
+        &self,
+        from: NodeId,
+        to: NodeId,
+        first: [u64; 2],
+        second: impl Fn() -> [u64; 2],
+    ) -> Fate {
+        let [loss, delay] = first;
         if !self.links.is_empty() || !self.links_by_role.is_empty() || self.topology.is_some() {
-            return self.fate_on_own_link(from, to, numbers);
+            return self.fate_on_own_link(from, to, first, second);
         }
-        let [loss, delay] = numbers.block(0);
         let Link { delay: distribution, loss_probability, duplication_probability } = &self.default_link;
         if loss_probability.holds_for(loss) {
             return Fate::Lost;
         }
         let after = distribution.nanoseconds(delay);
         if duplication_probability.may_hold() {
-            return self.duplicated(from, to, after, None, numbers);
+            return self.duplicated(from, to, after, None, second);
         }
         Fate::Arrives { after, copy_after: None }
     }
 
-    fn fate_on_own_link(&self, from: NodeId, to: NodeId, numbers: &impl Numbers) -> Fate {
+    fn fate_on_own_link(
+        &self,
+        from: NodeId,
+        to: NodeId,
+        [loss, delay]: [u64; 2],
+        second: impl Fn() -> [u64; 2],
+    ) -> Fate {
         let own = self.own_link(from, to);
-        let [loss, delay] = numbers.block(0);
         if own.unwrap_or(&self.default_link).loss_probability.holds_for(loss) {
             return Fate::Lost;
         }
-        self.duplicated(from, to, self.delay(from, to, own, delay), own, numbers)
+        self.duplicated(from, to, self.delay(from, to, own, delay), own, second)
     }
 
     fn duplicated(
@@ -292,12 +307,12 @@ impl Network {
         to: NodeId,
         after: u64,
         own: Option<&Link>,
-        numbers: &impl Numbers,
+        second: impl Fn() -> [u64; 2],
     ) -> Fate {
         let probability = own.unwrap_or(&self.default_link).duplication_probability;
         let mut copy_after = None;
         if probability.may_hold() {
-            let [duplication, copy_delay] = numbers.block(1);
+            let [duplication, copy_delay] = second();
             copy_after = probability.holds_for(duplication).then(|| self.delay(from, to, own, copy_delay));
         }
         Fate::Arrives { after, copy_after }
@@ -333,8 +348,16 @@ const FEW_NODES: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Counters {
     nodes: usize,
-    /// How many were sent on each link, by sender and receiver.
-    links: Vec<u64>,
+    /// By sender and receiver.
+    links: Vec<Count>,
+}
+
+/// How many messages were sent on a link, and what the next one draws first. It is a function of its address alone; to
+/// wait for it when it is asked for was a fifth of the time of a message between two nodes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    sent: u64,
+    next: [u64; 2],
 }
 
 impl Counters {
@@ -343,29 +366,37 @@ impl Counters {
         self.nodes += 1;
     }
 
-    /// The number of the next message, where `sent` counts those of its sender.
+    /// The number of the next message, and what it draws first, which `draw` gives for its number. `sent` counts the
+    /// messages of its sender.
     #[inline(always)]
-    pub(crate) fn next(&mut self, from: NodeId, to: NodeId, sent: &mut u64) -> u64 {
+    pub(crate) fn next(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        sent: &mut u64,
+        draw: impl Fn(u64) -> [u64; 2],
+    ) -> (u64, [u64; 2]) {
         *sent += 1;
         if self.nodes > FEW_NODES {
-            return *sent;
+            return (*sent, draw(*sent));
         }
-        match self.links.get_mut(from.index() * FEW_NODES + to.index()) {
-            Some(count) => {
-                *count += 1;
-                *count
-            }
-            None => self.first(from, to),
+        let at = from.index() * FEW_NODES + to.index();
+        if self.links.get(at).is_none_or(|count| count.sent == 0) {
+            self.begin(at, draw(1));
         }
+        let count = &mut self.links[at];
+        let drawn = count.next;
+        count.sent += 1;
+        count.next = draw(count.sent + 1);
+        (count.sent, drawn)
     }
 
-    /// The first message since there are more nodes.
+    /// Before the first message on a link.
     #[cold]
-    fn first(&mut self, from: NodeId, to: NodeId) -> u64 {
-        self.links.resize(self.nodes * FEW_NODES, 0);
-        let count = &mut self.links[from.index() * FEW_NODES + to.index()];
-        *count += 1;
-        *count
+    fn begin(&mut self, at: usize, next: [u64; 2]) {
+        let links = self.links.len().max(self.nodes * FEW_NODES);
+        self.links.resize(links, Count::default());
+        self.links[at].next = next;
     }
 }
 
@@ -373,11 +404,9 @@ impl Counters {
 mod tests {
     use super::*;
 
-    struct Fixed([[u64; 2]; 2]);
-    impl Numbers for Fixed {
-        fn block(&self, block: u64) -> [u64; 2] {
-            self.0[block as usize]
-        }
+    /// The fate by numbers of which the second block is zeros.
+    fn fate(network: &Network, from: NodeId, to: NodeId, first: [u64; 2]) -> Fate {
+        network.fate(from, to, first, || [0, 0])
     }
 
     fn ends() -> (NodeId, NodeId) {
@@ -400,11 +429,11 @@ mod tests {
     fn turning_duplication_on_changes_neither_loss_nor_delay() {
         let (from, to) = ends();
         let mut network = Network::default();
-        let numbers = Fixed([[1 << 63, 1 << 63], [0, 0]]);
-        let Fate::Arrives { after, copy_after: None } = network.fate(from, to, &numbers) else { panic!() };
+        let numbers = [1 << 63, 1 << 63];
+        let Fate::Arrives { after, copy_after: None } = fate(&network, from, to, numbers) else { panic!() };
         network.default_link_mut().duplication_probability = Probability::try_from(0.1).expect("in range");
         let copied = Fate::Arrives { after, copy_after: Some(1_000_000) };
-        assert_eq!(network.fate(from, to, &numbers), copied);
+        assert_eq!(fate(&network, from, to, numbers), copied);
     }
 
     #[test]
@@ -416,9 +445,9 @@ mod tests {
             to,
             Link { loss_probability: Probability::try_from(1.0).expect("in range"), ..Link::default() },
         );
-        let numbers = Fixed([[0, 0], [0, 0]]);
-        assert_eq!(network.fate(from, to, &numbers), Fate::Lost);
-        assert!(matches!(network.fate(to, from, &numbers), Fate::Arrives { .. }));
+        let numbers = [0, 0];
+        assert_eq!(fate(&network, from, to, numbers), Fate::Lost);
+        assert!(matches!(fate(&network, to, from, numbers), Fate::Arrives { .. }));
     }
 
     #[test]
@@ -426,16 +455,16 @@ mod tests {
         let (from, to) = ends();
         let lossy =
             || Link { loss_probability: Probability::try_from(1.0).expect("in range"), ..Link::default() };
-        let numbers = Fixed([[0, 0], [0, 0]]);
+        let numbers = [0, 0];
         let mut network = Network::default();
         network.link_roles("server", "client", lossy());
         network.add(from, "server", 0);
         network.add(to, "client", 0);
-        assert_eq!(network.fate(from, to, &numbers), Fate::Lost);
-        assert!(matches!(network.fate(to, from, &numbers), Fate::Arrives { .. }));
-        assert!(matches!(network.fate(from, from, &numbers), Fate::Arrives { .. }));
+        assert_eq!(fate(&network, from, to, numbers), Fate::Lost);
+        assert!(matches!(fate(&network, to, from, numbers), Fate::Arrives { .. }));
+        assert!(matches!(fate(&network, from, from, numbers), Fate::Arrives { .. }));
         network.set_link(from, to, Link::default());
-        assert!(matches!(network.fate(from, to, &numbers), Fate::Arrives { .. }));
+        assert!(matches!(fate(&network, from, to, numbers), Fate::Arrives { .. }));
     }
 
     #[test]
@@ -448,7 +477,7 @@ mod tests {
             for (from, sent) in sent.iter_mut().enumerate().take(nodes) {
                 for to in 0..nodes {
                     let ends = (NodeId::new(from), NodeId::new(to));
-                    assert!(seen.insert((ends, counters.next(ends.0, ends.1, sent))));
+                    assert!(seen.insert((ends, counters.next(ends.0, ends.1, sent, |_| [0; 2]).0)));
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::driver::{Delivery, Pending};
 use crate::clock::Clock;
 use crate::distribution::Distribution;
 use crate::fault::Change;
-use crate::network::{Address, Fate, Numbers};
+use crate::network::{Address, Block, Fate};
 use crate::node::{NodeId, NodeKey};
 use crate::process::{Alarm, Effect, Environment, Other, Value};
 use crate::random::{Domain, Random, scale};
@@ -79,17 +79,10 @@ impl Environment for Live<'_> {
 /// Why there is a message to be sent.
 const SENT_ONCE: &str = "a message is sent once";
 
-struct MessageNumbers<'a> {
-    random: &'a Random,
-    link: u64,
-    number: u64,
-}
-
-impl Numbers for MessageNumbers<'_> {
-    #[inline(always)]
-    fn block(&self, block: u64) -> [u64; 2] {
-        self.random.at(Domain::Message, self.link, self.number << 2 | block)
-    }
+/// What message `number` on a link draws.
+#[inline(always)]
+pub(super) fn drawn(random: &Random, link: u64, number: u64, block: Block) -> [u64; 2] {
+    random.at(Domain::Message, link, number << 2 | block as u64)
 }
 
 impl<M: Value> Simulation<M> {
@@ -230,7 +223,10 @@ impl<M: Value> Simulation<M> {
     /// Gives a message its address and its fate, and takes it.
     #[inline(always)]
     pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: &mut Option<M>) {
-        let number = self.counters.next(from, to, &mut self.world.tally_mut(from).sent);
+        let link = self.world.own_key(from).link(self.world.key(to));
+        let random = &self.random;
+        let draw = |number| drawn(random, link, number, Block::First);
+        let (number, first) = self.counters.next(from, to, &mut self.world.tally_mut(from).sent, draw);
         let address = Address { from, to, number };
         if !self.observers.is_empty() {
             let what = What::Sent { address, message: message.as_ref().expect(SENT_ONCE) };
@@ -239,9 +235,8 @@ impl<M: Value> Simulation<M> {
         if !self.world.connected(from, to) {
             return self.lose(address, message.as_ref().expect(SENT_ONCE), DropReason::Partition);
         }
-        let link = self.world.own_key(from).link(self.world.key(to));
-        let numbers = MessageNumbers { random: &self.random, link, number };
-        let fate = self.network.fate(from, to, &numbers);
+        let second = || drawn(&self.random, link, number, Block::Second);
+        let fate = self.network.fate(from, to, first, second);
         match fate {
             Fate::Arrives { after, copy_after: None }
                 if !self.world.has_slow_links() && self.edits.is_empty() =>

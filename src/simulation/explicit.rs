@@ -1,25 +1,12 @@
 //! What a run has to say and to be told so that it can be made explicit, for whoever makes failures small.
 
 use super::Simulation;
-use crate::network::{Address, Fate, Numbers};
+use super::effects::drawn;
+use crate::network::{Address, Block, Fate};
 use crate::node::NodeId;
 use crate::process::Value;
-use crate::random::{Domain, Random};
 use crate::time::Time;
 use std::time::Duration;
-
-/// The numbers of one message.
-struct Drawn<'a> {
-    random: &'a Random,
-    link: u64,
-    number: u64,
-}
-
-impl Numbers for Drawn<'_> {
-    fn block(&self, block: u64) -> [u64; 2] {
-        self.random.at(Domain::Message, self.link, self.number << 2 | block)
-    }
-}
 
 impl<M: Value> Simulation<M> {
     /// Lets a client of the [client driver](crate::client) invoke only these of its operations, each at its time
@@ -40,6 +27,7 @@ impl<M: Value> Simulation<M> {
     pub(crate) fn drawn_fate(&self, address: Address) -> Fate {
         let Address { from, to, number } = address;
         let link = self.world.key(from).link(self.world.key(to));
-        self.network.fate(from, to, &Drawn { random: &self.random, link, number })
+        let block = |block| drawn(&self.random, link, number, block);
+        self.network.fate(from, to, block(Block::First), || block(Block::Second))
     }
 }
