@@ -18,7 +18,9 @@ pub use zipf::Zipf;
 
 use crate::random::scale;
 use crate::time::{LONGEST, format_span, nanoseconds_of};
-use arithmetic::{LOGARITHM_BITS, negative_logarithm, normal_quantile, times_exponential};
+use arithmetic::{
+    LOGARITHM_BITS, SLACK, negative_logarithm, negative_logarithm_at_most, normal_quantile, times_exponential,
+};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -204,6 +206,17 @@ impl Distribution {
 
 #[inline]
 fn exponential_of_mean(mean: u64, number: u64) -> u64 {
+    // What is cut off is nearly always more than the bound is too large.
+    let bound = u128::from(mean) * u128::from(negative_logarithm_at_most(number));
+    let rest = bound as u64 & ((1 << LOGARITHM_BITS) - 1);
+    if rest >= mean.saturating_mul(SLACK) {
+        return (bound >> LOGARITHM_BITS) as u64;
+    }
+    exactly_exponential_of_mean(mean, number)
+}
+
+#[cold]
+fn exactly_exponential_of_mean(mean: u64, number: u64) -> u64 {
     let product = u128::from(mean) * u128::from(negative_logarithm(number));
     u64::try_from(product >> LOGARITHM_BITS).unwrap_or(u64::MAX)
 }

@@ -222,3 +222,15 @@ fn a_distribution_that_cannot_be_is_refused_with_what_was_expected() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+#[test]
+fn an_exponential_span_is_the_same_by_its_bound_as_by_its_exact_logarithm() {
+    let random = Random::new(4);
+    for mean in [0, 1, 999, 5_000_000, 1 << 30, 1 << 40, 1 << 41, 1 << 50, u64::MAX] {
+        for count in 0..100_000 {
+            let number = random.at(Domain::Message, mean, count)[0] >> (count % 64);
+            let exact = exactly_exponential_of_mean(mean, number);
+            assert_eq!(exponential_of_mean(mean, number), exact, "{mean} {number}");
+        }
+    }
+}
