@@ -52,7 +52,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
-//! | made small | [`shrink`] | how to ask a driver for a run again, with less in it |
+//! | made small | [`shrink`], [`timed`] | how to ask a driver for a run again, with less in it, or for what the other driver found |
 //! | drivers | [`simulation`], [`explorer`], [`promise`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
 //! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
@@ -192,6 +192,7 @@ pub mod story;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod time;
+pub mod timed;
 pub mod topology;
 pub mod world;
 

@@ -134,8 +134,14 @@ pub(super) fn checks_of<M: Model>(
     scenario: &Scenario,
     seed: u64,
 ) -> Result<Vec<(String, &'static str)>> {
-    let Prepared { properties, promises, fresh_reads, .. } = prepare(model, scenario, seed)?;
-    Ok(names(&properties, &promises, fresh_reads))
+    Ok(prepare(model, scenario, seed)?.checks())
+}
+
+impl<M: Value> Prepared<M> {
+    /// The checks that the scenario asks for, by name and when they must hold.
+    pub(super) fn checks(&self) -> Vec<(String, &'static str)> {
+        names(&self.properties, &self.promises, self.fresh_reads)
+    }
 }
 
 /// Checks by name and when they must hold.
