@@ -12,6 +12,8 @@ pub(super) enum Order {
     Whole,
     /// Those of one node, and those that cut links or mend them with all others.
     Causal,
+    /// The same, and a node may go on when it has done its part.
+    Loose,
 }
 
 /// What is known of the moments of a path. The first, number 0, is the start.
@@ -22,13 +24,16 @@ pub(super) struct Times {
     spans: Vec<(usize, usize, i64)>,
     /// What would be due so long after the one is not due at the other.
     limits: Vec<(usize, usize, i64)>,
+    /// What would be due so long after a moment at a node is not due on the path.
+    never: Vec<(usize, NodeId, i64)>,
     /// A message is sent at the one, and there at the other.
     journeys: Vec<(usize, usize)>,
 }
 
 impl Times {
     pub(super) fn new() -> Self {
-        Times { places: vec![None], spans: Vec::new(), limits: Vec::new(), journeys: Vec::new() }
+        let (spans, limits, never, journeys) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Times { places: vec![None], spans, limits, never, journeys }
     }
 
     /// A moment after the others of its place.
@@ -37,7 +42,7 @@ impl Times {
         self.last()
     }
 
-    pub(super) fn last(&self) -> usize {
+    fn last(&self) -> usize {
         self.places.len() - 1
     }
 
@@ -46,10 +51,11 @@ impl Times {
     }
 
     pub(super) fn is_not_due(&mut self, from: usize, to: usize, span: Duration) {
-        // What is set and taken back at once is never due.
-        if from != to {
-            self.limits.push((from, to, signed(span)));
-        }
+        self.limits.push((from, to, signed(span)));
+    }
+
+    pub(super) fn is_never_due(&mut self, from: usize, node: NodeId, span: Duration) {
+        self.never.push((from, node, signed(span)));
     }
 
     pub(super) fn travels(&mut self, from: usize, to: usize) {
@@ -75,7 +81,13 @@ impl Times {
             least.push((moment, last, 0));
         }
         least.extend(self.journeys.iter().map(|&(from, to)| (from, to, gap)));
-        least.extend(self.limits.iter().map(|&(from, to, span)| (to, from, gap - span)));
+        let end_of = |node: NodeId| match order {
+            Order::Loose => self.places.iter().rposition(|place| *place == Some(node)).unwrap_or(0),
+            _ => last,
+        };
+        let never = self.never.iter().map(|&(from, node, span)| (from, end_of(node), span));
+        let limits = self.limits.iter().copied().chain(never).filter(|(from, to, _)| from != to);
+        least.extend(limits.map(|(from, to, span)| (to, from, gap - span)));
         let exact = self.spans.iter().copied().chain(copied.map(|(from, to)| (from, to, delay)));
         for (from, to, span) in exact {
             least.extend([(from, to, span), (to, from, -span)]);
@@ -120,6 +132,20 @@ mod tests {
         assert_eq!(solved, Some(vec![0, 10 * GAP, 11 * GAP]));
         times.is_not_due(0, arrives, milliseconds(11));
         assert_eq!(times.solve(Order::Whole, GAP, GAP, std::iter::empty()), None);
+    }
+
+    #[test]
+    fn a_timer_that_is_never_due_fires_after_the_path_or_after_the_part_of_its_node() {
+        let mut times = Times::new();
+        let node = |number| Some(NodeId::new(number));
+        let (own, other) = (times.add(node(0)), times.add(node(1)));
+        times.is_never_due(0, NodeId::new(0), milliseconds(10));
+        times.takes(0, other, milliseconds(20));
+        let solve = |times: &Times, order| times.solve(order, GAP, GAP, std::iter::empty());
+        assert_eq!(solve(&times, Order::Causal), None);
+        assert_eq!(solve(&times, Order::Loose), Some(vec![0, GAP, 20 * GAP]));
+        times.travels(other, own);
+        assert_eq!(solve(&times, Order::Loose), None);
     }
 
     #[test]

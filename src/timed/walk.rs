@@ -55,9 +55,10 @@ impl<M: Value> Walk<M> {
             walk.arrive(node, 0, effects, Some(*print))?;
         }
         trail.steps.iter().try_for_each(|step| walk.step(step))?;
-        let end = walk.times.last();
-        let never: Vec<Due> = walk.timers.values().chain(walk.syncs.values()).copied().collect();
-        never.into_iter().for_each(|(from, span)| walk.times.is_not_due(from, end, span));
+        let Walk { timers, syncs, times, .. } = &mut walk;
+        let timers = timers.iter().map(|((node, _), due)| (*node, *due));
+        let syncs = syncs.iter().map(|(node, due)| (*node, *due));
+        timers.chain(syncs).for_each(|(node, (from, span))| times.is_never_due(from, node, span));
         Ok(walk)
     }
 
