@@ -37,6 +37,7 @@ pub use symmetry::{Rename, Renaming};
 pub(crate) use trail::{Act, Step, Trail};
 
 use crate::process::Value;
+use crate::promise::Promise;
 use crate::property::Property;
 use crate::simulation::Simulation;
 use crate::world::World;
@@ -286,6 +287,19 @@ impl<'a, M: Value> Exploration<'a, M> {
         self
     }
 
+    /// These promises are kept in every state, which makes the history part of the state. One that is about the end of
+    /// runs is left out: [convergence](Promise::converges), and those [of your own](Promise::of).
+    #[must_use]
+    pub fn promises(mut self, promises: impl IntoIterator<Item = Promise<'a, M>>) -> Self {
+        for promise in promises.into_iter().filter(Promise::holds_before) {
+            let name = promise.name().to_string();
+            self = self.always_of_history(&name, move |history| {
+                promise.judge_told(&|observer| history.tell(observer)).holds() == Some(true)
+            });
+        }
+        self
+    }
+
     /// Holds at some moment of every fair run.
     ///
     /// A run is fair if what has to happen does not wait for ever: a delivery, a timer, the end of a sync, a restart or
@@ -296,7 +310,8 @@ impl<'a, M: Value> Exploration<'a, M> {
     /// the budget of timers keeps from going on is neither.
     ///
     /// It is asked when all else holds, with a search of its own through the states in which it has not held yet,
-    /// which are all kept.
+    /// which are all kept. The bounds on states and memory hold for that search, too, and it is watched: then at depth
+    /// zero.
     #[must_use]
     pub fn eventually(mut self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
         self.eventual.push(Property::reachable(name, holds));
@@ -322,7 +337,8 @@ impl<'a, M: Value> Exploration<'a, M> {
     ///
     /// It is sound if handlers and properties treat these nodes alike: calling them otherwise, in a state and in an
     /// event, calls them otherwise in what comes of it, and nothing else. It is for a search breadth first, and does
-    /// not go together with partitions, histories and storage. What must hold eventually is asked of all states.
+    /// not go together with partitions, histories and storage. What must hold eventually is asked of all states. Of more
+    /// than eight nodes there are too many renamings, and it makes no difference.
     #[must_use]
     pub fn symmetric(mut self, role: &str) -> Self
     where

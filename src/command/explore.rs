@@ -17,6 +17,7 @@ use super::workers::Interrupt;
 use super::{Ended, say};
 use crate::explorer::{Bound, Counterexample, Explored, MOST_SPLIT, Messages, Progress, Verdict, explore};
 use crate::model::Model;
+use crate::promise::Promise;
 use crate::property::{Property, When};
 use crate::shrink::Case;
 use crate::time::Time;
@@ -66,10 +67,9 @@ pub(super) struct Options {
     /// every state
     #[arg(long)]
     eventually: bool,
-    /// Searches every state, also where what is checked would allow to leave some out. (Nothing that a model registers
-    /// is marked to allow it yet.)
+    /// Searches every state, also those that differ only in which of several equal nodes is which. (With partitions, and
+    /// where it is asked what clients see, nodes are not taken for equal either)
     #[arg(long)]
-    #[allow(dead_code, reason = "so that the flag is known")]
     no_reduction: bool,
     /// On how many threads; all cores unless given. The result does not depend on it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -217,7 +217,10 @@ impl Search<'_> {
                 scenario.file
             );
         }
-        left_out.extend(prepared.promises.iter().map(|promise| format!("that {}", promise.name())));
+        let (promises, at_the_end): (Vec<_>, Vec<_>) =
+            prepared.promises.into_iter().partition(Promise::holds_before);
+        left_out.extend(at_the_end.iter().map(|promise| format!("that {}", promise.name())));
+        let reduces = !options.no_reduction && options.partitions == 0 && promises.is_empty();
         let mut search = explore(|_| prepared.sim)
             .messages(match options.network {
                 NetworkOption::Multiset => Messages::Multiset,
@@ -230,7 +233,9 @@ impl Search<'_> {
             .partitions(options.partitions)
             .max_states(options.max_states as usize)
             .max_memory((options.max_memory as usize) << 20)
+            .promises(promises)
             .watch(|progress| self.tell(progress));
+        search = if reduces { model.symmetries(search) } else { search };
         search = options.timers.into_iter().fold(search, |search, timers| search.timers(timers));
         search = options.max_depth.into_iter().fold(search, |search, depth| search.max_depth(depth as usize));
         search = options.threads.into_iter().fold(search, |search, threads| search.threads(threads as usize));
