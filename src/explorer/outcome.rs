@@ -64,7 +64,7 @@ pub struct Counterexample {
     pub cycle: Option<usize>,
     /// The steps as a drawing: a column a node, time downward, an arrow a message.
     pub drawing: String,
-    /// The steps for another driver, which [`timed`](crate::timed) takes.
+    /// The steps for another driver.
     pub(crate) trail: Trail,
 }
 
