@@ -4,6 +4,8 @@
 //! every eventual property holds. Seeds are run blind and in parallel; the lowest failing seed is run once
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
+mod judge;
+#[cfg(feature = "checker")]
 mod promises;
 mod regressions;
 mod small;
@@ -16,7 +18,6 @@ use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
 use crate::process::Value;
-use crate::promise::Promise;
 use crate::property::{Property, When};
 use crate::random::Random;
 use crate::shrink::{Case, Failure, Options as Search};
@@ -24,6 +25,7 @@ use crate::simulation::{Simulation, Target};
 use crate::story::Story;
 use crate::time::{Time, format_span, seconds};
 use crate::world::World;
+use judge::Judge;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -43,7 +45,7 @@ pub struct Check<'a, M: Value> {
     allow_inert: bool,
     shrinking: Search,
     properties: Vec<Property<'a, M>>,
-    promises: Vec<Promise<'a, M>>,
+    judges: Vec<Box<dyn Judge<M> + 'a>>,
 }
 
 /// Checks a scenario over seeds: `scenario` makes the simulation for a seed.
@@ -63,7 +65,7 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         allow_inert: false,
         shrinking: Search { runs: 1_000, ..Search::default() },
         properties: Vec::new(),
-        promises: Vec::new(),
+        judges: Vec::new(),
     }
 }
 
@@ -408,7 +410,7 @@ impl<'a, M: Value> Check<'a, M> {
             _ => Drawn::default(),
         };
         let mut plan = self.plan.clone();
-        let histories: Vec<_> = self.promises.iter().map(|promise| promise.watch(&mut sim)).collect();
+        let kept: Vec<_> = self.judges.iter().map(|judge| judge.watch(&mut sim)).collect();
         let mut limit = Time::from_nanoseconds(u64::MAX);
         match case {
             None => {
@@ -425,8 +427,7 @@ impl<'a, M: Value> Check<'a, M> {
                 }
             }
         }
-        let ended =
-            caught(|| self.phases(&mut sim, reached, limit).or_else(|| self.broken(&sim, &histories)));
+        let ended = caught(|| self.phases(&mut sim, reached, limit).or_else(|| self.broken(&sim, &kept)));
         let failure = ended.unwrap_or_else(|panic| {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();

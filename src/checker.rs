@@ -1,4 +1,5 @@
-//! Checkers of histories: was what clients saw consistent, and if not, what is the smallest reason?
+//! Checkers of histories: was what clients saw consistent, and if not, what is the smallest reason? (Feature
+//! `checker`.)
 //!
 //! A [`Specification`] says what an object does when operations come one at a time. A checker asks whether the
 //! operations of a [`History`] can be put into one order that the specification allows:

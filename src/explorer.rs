@@ -1,4 +1,4 @@
-//! The untimed driver: every order of events, within budgets.
+//! The untimed driver: every order of events, within budgets. (Feature `explorer`.)
 //!
 //! Messages in flight are a multiset, a set, or a queue for each link, from which the search chooses; timers that are
 //! set may fire at any moment; messages may be lost and doubled, a partition may come and heal, and a node may crash,

@@ -42,8 +42,8 @@
 //! ```
 //!
 //! Go on with [`Process`](process::Process) and [`Context`](process::Context) to write a protocol,
-//! [`Simulation`] to script a scenario, [`check()`] to sweep seeds under drawn faults, and [`explore()`] to
-//! search every order of events.
+//! [`Simulation`] to script a scenario, [`check()`] to sweep seeds under drawn faults, and [`explore()`] (feature
+//! `explorer`) to search every order of events.
 //!
 //! # Architecture
 //!
@@ -116,6 +116,8 @@
 //!   promise in a record could be correct, and each would have to build a log first.
 //! - **petgraph is behind the feature `graph`**, with what it is used for: topologies from a graph of cables.
 //!   A matrix, which is what is measured, needs none of it, and it would be about a quarter of the build.
+//! - **Checking histories and searching every run are behind the features `checker` and `explorer`.** They are two
+//!   fifths of the library, and who writes tests of a protocol should wait less than ten seconds for a first build.
 //! - **serde's derive is behind the feature `data`**, with what it is derived for: faults, plans and links as
 //!   data. Without derive macros a clean build took 14 seconds of processor time instead of 25, and a scenario in
 //!   Rust needs none of them. Storage needs serde's traits only, and encodes as MessagePack.
@@ -156,8 +158,14 @@
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 
+#![cfg_attr(
+    not(feature = "explorer"),
+    allow(dead_code, unused_imports, reason = "the world also does what only the explorer asks for")
+)]
+
 mod caught;
 pub mod check;
+#[cfg(feature = "checker")]
 pub mod checker;
 pub mod client;
 pub mod clock;
@@ -165,13 +173,16 @@ pub mod clock;
 pub mod command;
 pub mod digest;
 pub mod distribution;
+#[cfg(feature = "explorer")]
 pub mod explorer;
 pub mod fault;
 pub mod fingerprint;
+#[cfg(feature = "checker")]
 pub mod history;
 pub mod impact;
 pub mod links;
 pub mod metrics;
+#[cfg(feature = "command")]
 pub mod model;
 pub mod nemesis;
 pub mod network;
@@ -179,6 +190,7 @@ pub mod node;
 #[cfg(feature = "plot")]
 pub mod plot;
 pub mod process;
+#[cfg(feature = "checker")]
 pub mod promise;
 pub mod property;
 pub mod random;
@@ -197,6 +209,7 @@ pub mod topology;
 pub mod world;
 
 pub use check::check;
+#[cfg(feature = "explorer")]
 pub use explorer::explore;
 pub use simulation::Simulation;
 

@@ -1,13 +1,15 @@
 //! What a sweep may ask of what clients see.
 
 use super::Check;
+use super::judge::Judge;
 use crate::checker::sessions::Guarantee;
 use crate::checker::{Specification, Verdict};
 use crate::process::Value;
-use crate::promise::{Promise, Watched};
+use crate::promise::Promise;
 use crate::shrink::Failure;
 use crate::simulation::Simulation;
 use crate::time::Time;
+use std::any::Any;
 
 impl<'a, M: Value> Check<'a, M> {
     /// What clients see is linearizable; see [`Promise`].
@@ -43,25 +45,23 @@ impl<'a, M: Value> Check<'a, M> {
     /// All of these hold of the history of each run, which is judged at its end.
     #[must_use]
     pub fn promises(mut self, promises: impl IntoIterator<Item = Promise<'a, M>>) -> Self {
-        self.promises.extend(promises);
+        let judges = promises.into_iter().map(|promise| Box::new(promise) as Box<dyn Judge<M> + 'a>);
+        self.judges.extend(judges);
         self
     }
+}
 
-    /// The first promise that the history of a run breaks.
-    pub(super) fn broken(&self, sim: &Simulation<M>, histories: &[Watched]) -> Option<Failure> {
-        self.promises.iter().zip(histories).find_map(|(promise, history)| {
-            let how = match promise.judge(sim, history, self.healed()) {
-                Verdict::Holds => return None,
-                Verdict::Violated(witness) => witness.to_string(),
-                Verdict::Unknown(progress) => format!("it is not known: {progress}"),
-            };
-            Some(Failure { property: promise.name().to_string(), how, time: sim.now() })
-        })
+impl<M: Value> Judge<M> for Promise<'_, M> {
+    fn watch(&self, sim: &mut Simulation<M>) -> Box<dyn Any> {
+        Box::new(Promise::watch(self, sim))
     }
 
-    /// When everything is set to heal.
-    pub(super) fn healed(&self) -> Time {
-        let last = self.plan.iter().last().map_or(Time::ZERO, |planned| planned.at);
-        last.max(Time::ZERO + self.duration)
+    fn failure(&self, sim: &Simulation<M>, kept: &dyn Any, healed: Time) -> Option<Failure> {
+        let how = match self.judge(sim, kept.downcast_ref().expect("its own history"), healed) {
+            Verdict::Holds => return None,
+            Verdict::Violated(witness) => witness.to_string(),
+            Verdict::Unknown(progress) => format!("it is not known: {progress}"),
+        };
+        Some(Failure { property: self.name().to_string(), how, time: sim.now() })
     }
 }
