@@ -204,6 +204,7 @@ pub mod story;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod time;
+#[cfg(feature = "explorer")]
 pub mod timed;
 pub mod topology;
 pub mod world;

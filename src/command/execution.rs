@@ -110,7 +110,7 @@ pub(super) struct Prepared<M: Value> {
     pub(super) properties: Vec<Property<'static, M>>,
     pub(super) promises: Vec<Promise<'static, M>>,
     /// Whether it is to be checked that no read is stale.
-    fresh_reads: bool,
+    pub(super) fresh_reads: bool,
     faults: Faults<M>,
 }
 
@@ -300,7 +300,7 @@ pub(super) fn expectation<M: Model>(
 /// The lines of a drawing of causes.
 pub(super) const DOZEN: usize = 12;
 
-const FRESH_READS: &str = "no read is stale";
+pub(super) const FRESH_READS: &str = "no read is stale";
 /// When a promise holds: as far as clients see.
 const OF_CLIENTS: &str = "history";
 

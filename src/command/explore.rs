@@ -6,14 +6,15 @@
     reason = "a wall clock says how fast the search is, and decides nothing"
 )]
 
-use super::execution::{Checked, NO_PANIC, Run, prepare};
+use super::execution::{Checked, FRESH_READS, NO_PANIC, Run, prepare};
 use super::failure::{FailureFile, replay_line};
-use super::models::{AnyModel, Models};
+use super::models::{AnyModel, KnownBug, Models};
 use super::output::Folder;
 use super::overrides::Setting;
 use super::scenario::Scenario;
 use super::shrink::{ShrinkOptions, say_shrunk};
 use super::workers::Interrupt;
+use super::zoo::read;
 use super::{Ended, say};
 use crate::explorer::{Bound, Counterexample, Explored, MOST_SPLIT, Messages, Progress, Verdict, explore};
 use crate::model::Model;
@@ -160,6 +161,53 @@ pub(super) fn run(models: &Models, options: &Options) -> Result<Ended> {
     })
 }
 
+/// What exhaustive search makes of a known bug.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The steps to a violation; none if none was found.
+    pub steps: Option<usize>,
+    /// How many states were found.
+    pub distinct: usize,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether a bound was reached before there was a verdict.
+    pub bounded: bool,
+    /// Whether a run of the simulation takes the same steps.
+    pub in_time: bool,
+}
+
+/// Looks for a known bug within bounds, which are written as the flags of `netsplit explore`: `--timers 2 --crashes 1`.
+///
+/// # Errors
+/// If there is no such flag, or the search does not apply: the model reads clocks, or what is broken is not asked.
+pub fn look_for(models: &Models, bug: &KnownBug, flags: &str) -> Result<Looked, String> {
+    let line = ["explore", bug.name].into_iter().chain(flags.split_whitespace());
+    let line = <Line as clap::Parser>::try_parse_from(line).map_err(|error| error.to_string())?;
+    let options = &line.options;
+    let searched = || -> Result<Searched> {
+        let (scenario, model) = read(models, bug, &options.set)?;
+        let (interrupt, bar) = (Interrupt::default(), ProgressBar::hidden());
+        model.explore(&scenario, &Search { options, interrupt, bar, start: Instant::now() })
+    };
+    let Searched { explored, left_out, took, replay } = searched().map_err(|error| format!("{error:#}"))?;
+    if let (Verdict::Holds, [first, ..]) = (&explored.verdict, &left_out[..]) {
+        return Err(format!("left out: {first}"));
+    }
+    let steps = match &explored.verdict {
+        Verdict::Violated(path) => Some(path.steps.len()),
+        _ => None,
+    };
+    let (distinct, bounded) = (explored.distinct, explored.stopped.is_some());
+    Ok(Looked { steps, distinct, took, bounded, in_time: replay.is_some_and(|replay| replay.is_ok()) })
+}
+
+/// The arguments by themselves.
+#[derive(clap::Parser)]
+struct Line {
+    #[command(flatten)]
+    options: Options,
+}
+
 /// Saves a case that violates `check`. Its path; none, and a line on stderr, if nobody has said where and that cannot
 /// be written.
 fn save(
@@ -220,6 +268,7 @@ impl Search<'_> {
         let (promises, at_the_end): (Vec<_>, Vec<_>) =
             prepared.promises.into_iter().partition(Promise::holds_before);
         left_out.extend(at_the_end.iter().map(|promise| format!("that {}", promise.name())));
+        left_out.extend(prepared.fresh_reads.then(|| FRESH_READS.to_string()));
         let reduces = !options.no_reduction && options.partitions == 0 && promises.is_empty();
         let mut search = explore(|_| prepared.sim)
             .messages(match options.network {
