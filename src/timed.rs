@@ -4,7 +4,8 @@
 //! processes choose. So the path is walked once more under one seed after the other, with what that seed draws
 //! (`walk.rs`), until a walk passes the same states of nodes. Then times are looked for (`times.rs`): messages may take
 //! as long as they like, a timer fires when its span is over, and what does not happen on the path is not due before its
-//! end. What the times come to is written as edits ("this message is late") and faults over a constant delay.
+//! end. If that cannot be, one clock may be slow. What the times come to is written as edits ("this message is late") and
+//! faults over a constant delay.
 //!
 //! Not every path has such a run: timers may fire against their spans, and a message may come more than twice. And
 //! nothing is claimed that was not tried: whoever asks says whether a case is violated.
@@ -13,7 +14,8 @@ mod times;
 mod walk;
 
 use crate::explorer::Counterexample;
-use crate::fault::{Change, Edit};
+use crate::fault::{Change, Edit, Fault};
+use crate::node::NodeId;
 use crate::process::Value;
 use crate::shrink::{Base, Case, Spell};
 use crate::simulation::Simulation;
@@ -21,17 +23,19 @@ use crate::time::Time;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
-use times::Order;
+use times::{Order, SLOWER};
 use walk::{Letter, Walk};
 
 /// How many seeds are walked.
 const SEEDS: u64 = 20_000;
 /// How many of those that draw what the path chooses are tried.
-const TRIES: usize = 100;
+const TRIES: usize = 20;
 /// The least time between two steps, in nanoseconds: the first that allows the path is taken.
 const GAPS: [i64; 4] = [1_000_000, 100_000, 10_000, 1_000];
 /// The delays of messages that come twice, as a multiple of that time: an edit gives a time to the copy alone.
 const DELAYS: [i64; 6] = [1, 2, 4, 8, 16, 32];
+/// A slow clock, as a fault has it.
+const SLOW: i32 = -1_000_000 + 1_000_000 / SLOWER as i32;
 /// A delay longer than runs are, in nanoseconds: an hour.
 const NEVER: i64 = 3_600_000_000_000;
 
@@ -103,31 +107,42 @@ pub fn case<M: Value>(
     Err(nearest)
 }
 
-/// With the steps in the order of the path; only with those in order that depend on each other; and with nodes that go on
-/// when they have done their part, at last so that nobody hears of it.
+/// With the steps in the order of the path; only with those in order that depend on each other; with nodes that go on
+/// when they have done their part, at last so that nobody hears of it; and all this with one clock that is slow.
 fn timed<M: Value>(walk: &Walk<M>) -> impl Iterator<Item = Case> {
-    let orders = [Order::Whole, Order::Causal, Order::Loose].into_iter();
-    orders.flat_map(|order| {
-        let solved = GAPS.into_iter().find_map(|gap| solved(walk, order, gap));
+    let slow = [None].into_iter().chain(walk.times.clocks().into_iter().map(Some));
+    let orders = [Order::Whole, Order::Causal, Order::Loose];
+    let ways = slow.flat_map(move |slow| orders.map(|order| (order, slow)));
+    ways.flat_map(|(order, slow)| {
+        let solved = GAPS.into_iter().find_map(|gap| solved(walk, (order, slow), gap));
         let Some((times, delay)) = solved else { return Vec::new() };
         let mut cases = vec![written(walk, &times, delay)];
         if order == Order::Loose && delay.is_none() {
             cases.push(written(walk, &times, Some(NEVER)));
+        }
+        let drift = |node| Fault::DriftClock { node, parts_per_million: SLOW };
+        for (case, node) in cases.iter_mut().flat_map(|case| slow.map(|node| (case, node))) {
+            case.faults.insert(0, Spell { at: Time::ZERO, until: None, fault: drift(node) });
         }
         cases
     })
 }
 
 /// Times with so much between two steps, and the delay of all messages where one comes twice.
-fn solved<M: Value>(walk: &Walk<M>, order: Order, gap: i64) -> Option<(Vec<i64>, Option<i64>)> {
+fn solved<M: Value>(
+    walk: &Walk<M>,
+    order: (Order, Option<NodeId>),
+    gap: i64,
+) -> Option<(Vec<i64>, Option<i64>)> {
     let copies = |letter: &&Letter| letter.arrivals.len() == 2;
     let copied = || walk.letters.iter().filter(copies).map(|letter| (letter.sent, letter.arrivals[0]));
     if copied().next().is_none() {
         return walk.times.solve(order, gap, 0, copied()).map(|times| (times, None));
     }
-    DELAYS.into_iter().map(|times| gap * times).find_map(|delay| {
-        walk.times.solve(order, gap, delay, copied()).map(|times| (times, Some(delay)))
-    })
+    DELAYS
+        .into_iter()
+        .map(|times| gap * times)
+        .find_map(|delay| walk.times.solve(order, gap, delay, copied()).map(|times| (times, Some(delay))))
 }
 
 /// The walk at these times, in nanoseconds; with this delay unless another makes fewer edits.

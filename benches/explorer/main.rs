@@ -32,11 +32,9 @@ fn alike(resources: usize, reduces: bool) -> Explored {
     let search = consistent(resources).threads(1);
     match reduces {
         false => search.run(),
-        true => search
-            .symmetric("resource")
-            .renaming::<ResourceManager>()
-            .renaming::<TransactionManager>()
-            .run(),
+        true => {
+            search.symmetric("resource").renaming::<ResourceManager>().renaming::<TransactionManager>().run()
+        }
     }
 }
 

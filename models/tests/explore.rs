@@ -70,17 +70,14 @@ fn the_command_leaves_out_what_makes_no_difference_unless_told_not_to() {
         let distinct = |json: &serde_json::Value| json["distinct"].as_u64().expect("a count");
         assert!(distinct(&reduced.1) * 2 < distinct(&all.1), "{more:?}: {} {}", reduced.1, all.1);
     }
-    let split = |more: &[&str]| json(&[&[TWO_PHASE, "--partitions", "1"], more].concat()).1["distinct"].clone();
+    let split =
+        |more: &[&str]| json(&[&[TWO_PHASE, "--partitions", "1"], more].concat()).1["distinct"].clone();
     assert_eq!(split(&[]), split(&["--no-reduction"]));
 }
 
 /// Each a check, a file of the zoo, and the bounds within which it is violated.
 const BROKEN: [(&str, &str, &[&str]); 5] = [
-    (
-        "no transaction commits at one node and aborts at another",
-        "commit_aborts_alone",
-        &["--timers", "3"],
-    ),
+    ("no transaction commits at one node and aborts at another", "commit_aborts_alone", &["--timers", "3"]),
     (
         "no transaction commits at one node and aborts at another",
         "commit_presumed",
@@ -103,7 +100,11 @@ fn what_is_found_is_run_in_time_and_saved_and_replayed_and_shrunk() {
         let out = folder.join(name);
         let out = out.to_str().expect("a path in UTF-8");
         let (ended, found) = json(&[&[&*scenario, "--out", out, "--no-shrink"], bounds].concat());
-        assert_eq!((ended, found["counterexample"]["property"].as_str()), (1, Some(check)), "{name}: {found}");
+        assert_eq!(
+            (ended, found["counterexample"]["property"].as_str()),
+            (1, Some(check)),
+            "{name}: {found}"
+        );
         let file = found["failure_file"].as_str().unwrap_or_else(|| panic!("{name}: {found}"));
         let replayed = netsplit(&["replay", file]);
         let printed = text(&replayed.stdout);

@@ -65,12 +65,7 @@ struct Shrunk {
 
 impl Shrunk {
     /// Of a case that violates `check`, with its run.
-    fn of(
-        model: &dyn AnyModel,
-        scenario: &Scenario,
-        case: &Case,
-        check: &str,
-    ) -> Result<(Finished, Shrunk)> {
+    fn of(model: &dyn AnyModel, scenario: &Scenario, case: &Case, check: &str) -> Result<(Finished, Shrunk)> {
         let finished = model.run(scenario, &Run { case: Some(case), ..Run::of(case.seed) })?;
         let violated = finished.checks.iter().find(|other| !other.holds() && other.name == check);
         let violated = violated.context("it is violated once, and not when it is run again")?;

@@ -3,6 +3,7 @@
 
 use crate::node::NodeId;
 use crate::time::nanoseconds_of;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Which steps come one after the other.
@@ -16,16 +17,28 @@ pub(super) enum Order {
     Loose,
 }
 
+/// What something waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// A node's clock.
+    Timer(Duration),
+    /// A disk.
+    Sync(Duration),
+}
+
+/// How many times slower a slow clock runs.
+pub(super) const SLOWER: i64 = 100;
+
 /// What is known of the moments of a path. The first, number 0, is the start.
 pub(super) struct Times {
     /// Where each moment is; none if everywhere.
     places: Vec<Option<NodeId>>,
     /// Between these moments it takes exactly so long.
-    spans: Vec<(usize, usize, i64)>,
+    spans: Vec<(usize, usize, Wait)>,
     /// What would be due so long after the one is not due at the other.
-    limits: Vec<(usize, usize, i64)>,
+    limits: Vec<(usize, usize, Wait)>,
     /// What would be due so long after a moment at a node is not due on the path.
-    never: Vec<(usize, NodeId, i64)>,
+    never: Vec<(usize, NodeId, Wait)>,
     /// A message is sent at the one, and there at the other.
     journeys: Vec<(usize, usize)>,
 }
@@ -46,26 +59,32 @@ impl Times {
         self.places.len() - 1
     }
 
-    pub(super) fn takes(&mut self, from: usize, to: usize, span: Duration) {
-        self.spans.push((from, to, signed(span)));
+    pub(super) fn takes(&mut self, from: usize, to: usize, wait: Wait) {
+        self.spans.push((from, to, wait));
     }
 
-    pub(super) fn is_not_due(&mut self, from: usize, to: usize, span: Duration) {
-        self.limits.push((from, to, signed(span)));
+    pub(super) fn is_not_due(&mut self, from: usize, to: usize, wait: Wait) {
+        self.limits.push((from, to, wait));
     }
 
-    pub(super) fn is_never_due(&mut self, from: usize, node: NodeId, span: Duration) {
-        self.never.push((from, node, signed(span)));
+    pub(super) fn is_never_due(&mut self, from: usize, node: NodeId, wait: Wait) {
+        self.never.push((from, node, wait));
     }
 
     pub(super) fn travels(&mut self, from: usize, to: usize) {
         self.journeys.push((from, to));
     }
 
-    /// The earliest times, in nanoseconds, with at least `gap` between steps; `copied` journeys take `delay`.
+    /// The nodes that something waits at.
+    pub(super) fn clocks(&self) -> BTreeSet<NodeId> {
+        self.never.iter().map(|(_, node, _)| *node).collect()
+    }
+
+    /// The earliest times, in nanoseconds, with at least `gap` between steps and the clock of one node slow; `copied`
+    /// journeys take `delay`.
     pub(super) fn solve(
         &self,
-        order: Order,
+        (order, slow): (Order, Option<NodeId>),
         gap: i64,
         delay: i64,
         copied: impl Iterator<Item = (usize, usize)>,
@@ -85,10 +104,16 @@ impl Times {
             Order::Loose => self.places.iter().rposition(|place| *place == Some(node)).unwrap_or(0),
             _ => last,
         };
-        let never = self.never.iter().map(|&(from, node, span)| (from, end_of(node), span));
-        let limits = self.limits.iter().copied().chain(never).filter(|(from, to, _)| from != to);
+        let takes = |node: Option<NodeId>, wait: Wait| match wait {
+            Wait::Timer(span) if slow.is_some() && node == slow => signed(span) * SLOWER,
+            Wait::Timer(span) | Wait::Sync(span) => signed(span),
+        };
+        let at = |&(from, to, wait): &(usize, usize, Wait)| (from, to, takes(self.places[to], wait));
+        let never =
+            self.never.iter().map(|&(from, node, wait)| (from, end_of(node), takes(Some(node), wait)));
+        let limits = self.limits.iter().map(at).chain(never).filter(|(from, to, _)| from != to);
         least.extend(limits.map(|(from, to, span)| (to, from, gap - span)));
-        let exact = self.spans.iter().copied().chain(copied.map(|(from, to)| (from, to, delay)));
+        let exact = self.spans.iter().map(at).chain(copied.map(|(from, to)| (from, to, delay)));
         for (from, to, span) in exact {
             least.extend([(from, to, span), (to, from, -span)]);
         }
@@ -111,7 +136,7 @@ impl Times {
 }
 
 fn signed(span: Duration) -> i64 {
-    i64::try_from(nanoseconds_of(span)).unwrap_or(i64::MAX).min(i64::MAX / 4)
+    i64::try_from(nanoseconds_of(span)).unwrap_or(i64::MAX).min(i64::MAX / SLOWER / 4)
 }
 
 #[cfg(test)]
@@ -125,13 +150,13 @@ mod tests {
     fn a_timer_fires_when_its_span_is_over_and_messages_wait_for_it() {
         let mut times = Times::new();
         let fires = times.add(Some(NodeId::new(0)));
-        times.takes(0, fires, milliseconds(10));
+        times.takes(0, fires, Wait::Timer(milliseconds(10)));
         let arrives = times.add(Some(NodeId::new(1)));
         times.travels(0, arrives);
-        let solved = times.solve(Order::Whole, GAP, GAP, std::iter::empty());
+        let solved = times.solve((Order::Whole, None), GAP, GAP, std::iter::empty());
         assert_eq!(solved, Some(vec![0, 10 * GAP, 11 * GAP]));
-        times.is_not_due(0, arrives, milliseconds(11));
-        assert_eq!(times.solve(Order::Whole, GAP, GAP, std::iter::empty()), None);
+        times.is_not_due(0, arrives, Wait::Timer(milliseconds(11)));
+        assert_eq!(times.solve((Order::Whole, None), GAP, GAP, std::iter::empty()), None);
     }
 
     #[test]
@@ -139,11 +164,13 @@ mod tests {
         let mut times = Times::new();
         let node = |number| Some(NodeId::new(number));
         let (own, other) = (times.add(node(0)), times.add(node(1)));
-        times.is_never_due(0, NodeId::new(0), milliseconds(10));
-        times.takes(0, other, milliseconds(20));
-        let solve = |times: &Times, order| times.solve(order, GAP, GAP, std::iter::empty());
+        times.is_never_due(0, NodeId::new(0), Wait::Timer(milliseconds(10)));
+        times.takes(0, other, Wait::Timer(milliseconds(20)));
+        let solve = |times: &Times, order| times.solve((order, None), GAP, GAP, std::iter::empty());
         assert_eq!(solve(&times, Order::Causal), None);
         assert_eq!(solve(&times, Order::Loose), Some(vec![0, GAP, 20 * GAP]));
+        let slow = (Order::Causal, times.clocks().first().copied());
+        assert_eq!(times.solve(slow, GAP, GAP, std::iter::empty()), Some(vec![0, GAP, 20 * GAP]));
         times.travels(other, own);
         assert_eq!(solve(&times, Order::Loose), None);
     }
@@ -152,11 +179,11 @@ mod tests {
     fn timers_of_two_nodes_fire_in_their_own_order_unless_one_depends_on_the_other() {
         let mut times = Times::new();
         let late = times.add(Some(NodeId::new(0)));
-        times.takes(0, late, milliseconds(20));
+        times.takes(0, late, Wait::Timer(milliseconds(20)));
         let early = times.add(Some(NodeId::new(1)));
-        times.takes(0, early, milliseconds(10));
+        times.takes(0, early, Wait::Timer(milliseconds(10)));
         let last = times.add(Some(NodeId::new(1)));
-        let solve = |times: &Times, order| times.solve(order, GAP, GAP, std::iter::empty());
+        let solve = |times: &Times, order| times.solve((order, None), GAP, GAP, std::iter::empty());
         assert_eq!(solve(&times, Order::Whole), None);
         assert_eq!(solve(&times, Order::Causal), Some(vec![0, 20 * GAP, 10 * GAP, 20 * GAP]));
         times.travels(late, early);

@@ -2,7 +2,7 @@
 //! depend on which.
 
 use super::Obstacle;
-use super::times::Times;
+use super::times::{Times, Wait};
 use crate::explorer::{Act, Step, Trail, envelope_print};
 use crate::fault::Fault;
 use crate::network::Address;
@@ -12,7 +12,6 @@ use crate::record::kind_of;
 use crate::simulation::Simulation;
 use crate::world::Event;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// A message that was sent on a link that was not cut.
 pub(super) struct Letter {
@@ -26,7 +25,7 @@ pub(super) struct Letter {
 }
 
 /// Something that is due so long after a moment.
-type Due = (usize, Duration);
+type Due = (usize, Wait);
 
 /// A walk so far.
 pub(super) struct Walk<M: Value> {
@@ -184,7 +183,7 @@ impl<M: Value> Walk<M> {
                     }
                 }
                 Effect::SetTimer { slot, after } => {
-                    let replaced = self.timers.insert((node, slot), (now, after));
+                    let replaced = self.timers.insert((node, slot), (now, Wait::Timer(after)));
                     replaced.into_iter().for_each(|(from, span)| self.times.is_not_due(from, now, span));
                 }
                 Effect::CancelTimer { slot } => {
@@ -193,7 +192,7 @@ impl<M: Value> Walk<M> {
                 }
                 Effect::Sync { writes } if writes > 0 => {
                     let span = self.sim.rehearse_sync(node);
-                    self.syncs.insert(node, (now, span));
+                    self.syncs.insert(node, (now, Wait::Sync(span)));
                 }
                 Effect::Send { .. } | Effect::Sync { .. } | Effect::Other(_) => {}
             }
