@@ -155,6 +155,8 @@
 //! - **A node that is left out is down from the start**, so that no address and no other number moves. It counts as
 //!   a cause only if the failure needs it to be down.
 //! - **A shrunk case is text**, a line for each thing: the library needs no serde for it, and a person can edit it.
+//! - **A path of the explorer becomes a run by differences of times**, solved as longest paths, with what a seed draws: a
+//!   simulation that is told in which order to take its events would be a third driver. What is claimed has been run.
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 
