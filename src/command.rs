@@ -26,6 +26,7 @@ mod workers;
 mod written;
 mod zoo;
 
+pub use explore::{Looked, look_for};
 pub use models::{KnownBug, Models};
 pub use printed::expect;
 

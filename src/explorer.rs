@@ -19,6 +19,7 @@ mod level;
 mod liveness;
 #[cfg(test)]
 mod naive;
+mod outcome;
 mod path;
 mod reduction;
 mod search;
@@ -27,16 +28,20 @@ mod symmetry;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trail;
 
+pub(crate) use catalogue::envelope_print;
 pub use history::{History, Operation};
+pub use outcome::{Bound, Counterexample, Explored, Progress, Verdict};
 pub use symmetry::{Rename, Renaming};
+pub(crate) use trail::{Act, Step, Trail};
 
 use crate::process::Value;
+use crate::promise::Promise;
 use crate::property::Property;
 use crate::simulation::Simulation;
 use crate::world::World;
 use search::Search;
-use std::fmt;
 
 /// What becomes of a message that is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,124 +136,6 @@ pub fn explore<'a, M: Value>(scenario: impl FnOnce(u64) -> Simulation<M>) -> Exp
         reduces: false,
         kept: Vec::new(),
         watch: None,
-    }
-}
-
-/// Whether a property holds in every run within the bounds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Every state was searched, and all properties hold.
-    Holds,
-    /// A shortest path to a state that violates a property.
-    Violated(Counterexample),
-    /// A bound was reached before the end; see [`Explored::stopped`].
-    Unknown,
-}
-
-/// What ended a search before its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// As many states as it may find.
-    States,
-    /// As deep as it may go, and there is more.
-    Depth,
-    /// As much memory as it may take.
-    Memory,
-    /// Whoever watches it has said so.
-    Interrupted,
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Bound::States => "the bound on states",
-            Bound::Depth => "the bound on depth",
-            Bound::Memory => "the bound on memory",
-            Bound::Interrupted => "an interruption",
-        })
-    }
-}
-
-/// How far a search has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// How many different states it has found.
-    pub distinct: usize,
-    /// How many it has made.
-    pub generated: usize,
-    /// How deep it is.
-    pub depth: usize,
-    /// How many states of the next depth it has found.
-    pub frontier: usize,
-    /// About how much memory it takes.
-    pub bytes: usize,
-}
-
-/// A shortest path to a violation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counterexample {
-    /// The property, or the panic.
-    pub property: String,
-    /// The steps from the initial state, in words.
-    pub steps: Vec<String>,
-    /// Of what never happens: the number of the steps after which the rest is repeated for ever.
-    pub cycle: Option<usize>,
-    /// The steps as a drawing: a column a node, time downward, an arrow a message.
-    pub drawing: String,
-}
-
-impl fmt::Display for Counterexample {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "`{}` is violated after {} steps:", self.property, self.steps.len())?;
-        for (number, step) in self.steps.iter().enumerate() {
-            if self.cycle == Some(number) {
-                writeln!(f, "  and from here on again and again:")?;
-            }
-            writeln!(f, "  {:>3}  {step}", number + 1)?;
-        }
-        if !self.drawing.is_empty() {
-            writeln!(f, "\n{}", self.drawing)?;
-        }
-        Ok(())
-    }
-}
-
-/// What a search found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Explored {
-    /// How many different states there are.
-    pub distinct: usize,
-    /// How many states were made, the initial ones and those seen before included.
-    pub generated: usize,
-    /// The longest shortest path, counted in states: the initial state is at depth 1.
-    pub depth: usize,
-    /// Whether the properties hold.
-    pub verdict: Verdict,
-    /// The bound that was reached first, if one was.
-    pub stopped: Option<Bound>,
-    /// The reachable properties that no state satisfies.
-    pub unreached: Vec<String>,
-    /// About how much memory it took at most.
-    pub bytes: usize,
-}
-
-impl Explored {
-    /// Passes if everything holds and everything reachable was reached.
-    ///
-    /// # Panics
-    /// Otherwise, with the shortest path to the violation.
-    #[track_caller]
-    pub fn assert_holds(&self) {
-        match (&self.verdict, self.stopped) {
-            (Verdict::Holds, _) => {}
-            (Verdict::Violated(path), _) => panic!("{path}"),
-            (Verdict::Unknown, Some(bound)) => {
-                panic!("{bound} was reached after {} states", self.distinct)
-            }
-            (Verdict::Unknown, None) => panic!("no verdict after {} states", self.distinct),
-        }
-        assert!(self.unreached.is_empty(), "no state reaches {:?}", self.unreached);
     }
 }
 
@@ -400,6 +287,19 @@ impl<'a, M: Value> Exploration<'a, M> {
         self
     }
 
+    /// These promises are kept in every state, which makes the history part of the state. One that is about the end of
+    /// runs is left out: [convergence](Promise::converges), and those [of your own](Promise::of).
+    #[must_use]
+    pub fn promises(mut self, promises: impl IntoIterator<Item = Promise<'a, M>>) -> Self {
+        for promise in promises.into_iter().filter(Promise::holds_before) {
+            let name = promise.name().to_string();
+            self = self.always_of_history(&name, move |history| {
+                promise.judge_told(&|observer| history.tell(observer)).holds() == Some(true)
+            });
+        }
+        self
+    }
+
     /// Holds at some moment of every fair run.
     ///
     /// A run is fair if what has to happen does not wait for ever: a delivery, a timer, the end of a sync, a restart or
@@ -410,7 +310,8 @@ impl<'a, M: Value> Exploration<'a, M> {
     /// the budget of timers keeps from going on is neither.
     ///
     /// It is asked when all else holds, with a search of its own through the states in which it has not held yet,
-    /// which are all kept.
+    /// which are all kept. The bounds on states and memory hold for that search, too, and it is watched: then at depth
+    /// zero.
     #[must_use]
     pub fn eventually(mut self, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
         self.eventual.push(Property::reachable(name, holds));
@@ -436,7 +337,8 @@ impl<'a, M: Value> Exploration<'a, M> {
     ///
     /// It is sound if handlers and properties treat these nodes alike: calling them otherwise, in a state and in an
     /// event, calls them otherwise in what comes of it, and nothing else. It is for a search breadth first, and does
-    /// not go together with partitions, histories and storage. What must hold eventually is asked of all states.
+    /// not go together with partitions, histories and storage. What must hold eventually is asked of all states. Of more
+    /// than eight nodes there are too many renamings, and it makes no difference.
     #[must_use]
     pub fn symmetric(mut self, role: &str) -> Self
     where

@@ -52,7 +52,7 @@
 //! | layer | modules | knows |
 //! |---|---|---|
 //! | command | [`model`], `command`, `plot` | files, flags and figures |
-//! | made small | [`shrink`] | how to ask a driver for a run again, with less in it |
+//! | made small | [`shrink`], [`timed`] | how to ask a driver for a run again, with less in it, or for what the other driver found |
 //! | drivers | [`simulation`], [`explorer`], [`promise`], [`mod@check`] | time and randomness, or every order; the only callers of `World::apply` |
 //! | state | [`world`], [`property`] | all nodes and links, and one transition function |
 //! | property tests | `strategies` | fault plans and workloads, to draw and to shrink |
@@ -155,6 +155,8 @@
 //! - **A node that is left out is down from the start**, so that no address and no other number moves. It counts as
 //!   a cause only if the failure needs it to be down.
 //! - **A shrunk case is text**, a line for each thing: the library needs no serde for it, and a person can edit it.
+//! - **A path of the explorer becomes a run by differences of times**, solved as longest paths, with what a seed draws: a
+//!   simulation that is told in which order to take its events would be a third driver. What is claimed has been run.
 //! - **A tail ends at ten years.** A Pareto delay can be longer than the 584 years that time has, and one such
 //!   draw must not end a run.
 
@@ -204,6 +206,8 @@ pub mod story;
 #[cfg(feature = "proptest")]
 pub mod strategies;
 pub mod time;
+#[cfg(feature = "explorer")]
+pub mod timed;
 pub mod topology;
 pub mod world;
 

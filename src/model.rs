@@ -1,6 +1,7 @@
 //! How a model presents itself, so that the command can list, run, and set it up from data.
 
 use crate::distribution::{Distribution, constant};
+use crate::explorer::Exploration;
 use crate::network::{Link, Network};
 use crate::process::Value;
 use crate::promise::Promise;
@@ -53,6 +54,12 @@ pub trait Model: Send + Sync + 'static {
     /// What it promises of what its clients see, which the command judges at the end of each run.
     fn promises(&self) -> Vec<Promise<'static, Self::Message>> {
         Vec::new()
+    }
+
+    /// Says which nodes exhaustive search may take for equal: with [`symmetric`](Exploration::symmetric) and
+    /// [`renaming`](Exploration::renaming). The command asks where they apply. None unless a model says so.
+    fn symmetries<'a>(&self, search: Exploration<'a, Self::Message>) -> Exploration<'a, Self::Message> {
+        search
     }
 
     /// What faults can be aimed at, by the name that a user types after an `@`: such as `leader`, the node that

@@ -6,13 +6,18 @@ use crate::checker::{Budget, Specification, Verdict, linearizable, sequentially_
 use crate::client::{KeyValueOperation, KeyValueResponse};
 use crate::history::History;
 use crate::process::Value;
+use crate::record::Observer;
 use crate::simulation::{Observed, Simulation};
 use crate::time::Time;
 use std::any::Any;
 use std::marker::PhantomData;
 
 /// Something that holds of the history of every run. It is judged when the run is over.
-pub struct Promise<'a, M: Value>(Box<dyn Judge<M> + 'a>);
+pub struct Promise<'a, M: Value> {
+    judge: Box<dyn Judge<M> + 'a>,
+    /// Whether it holds at every moment of a run if it does at the end.
+    holds_before: bool,
+}
 
 /// What keeps the history of a run, for the promise that attached it.
 pub(crate) struct Watched(Box<dyn Any>);
@@ -24,7 +29,7 @@ impl<'a, M: Value> Promise<'a, M> {
     where
         S: Specification<Operation: Value, Response: Value> + Send + Sync + 'a,
     {
-        Self::of("the history is linearizable", move |history, _| {
+        Self::of_every_moment("the history is linearizable", move |history, _| {
             linearizable(&specification, history, &Budget::default())
         })
     }
@@ -34,7 +39,7 @@ impl<'a, M: Value> Promise<'a, M> {
     where
         S: Specification<Operation: Value, Response: Value> + Send + Sync + 'a,
     {
-        Self::of("the history is sequentially consistent", move |history, _| {
+        Self::of_every_moment("the history is sequentially consistent", move |history, _| {
             sequentially_consistent(&specification, history, &Budget::default())
         })
     }
@@ -42,7 +47,7 @@ impl<'a, M: Value> Promise<'a, M> {
     /// What clients of a store see keeps a [session guarantee](sessions).
     pub fn keeps(guarantee: Guarantee) -> Self {
         let name = format!("the history keeps {}", guarantee.name());
-        Self::of(&name, move |history: &History<KeyValueOperation, KeyValueResponse>, _| {
+        Self::of_every_moment(&name, move |history: &History<KeyValueOperation, KeyValueResponse>, _| {
             sessions::check_store(history, guarantee).expect("values of the workload differ")
         })
     }
@@ -61,22 +66,40 @@ impl<'a, M: Value> Promise<'a, M> {
         name: &str,
         judge: impl Fn(&History<O, R>, Time) -> Verdict + Send + Sync + 'a,
     ) -> Self {
-        Promise(Box::new(Judged { name: name.to_string(), judge, history: PhantomData }))
+        let judge = Box::new(Judged { name: name.to_string(), judge, history: PhantomData });
+        Promise { judge, holds_before: false }
+    }
+
+    fn of_every_moment<O: Value, R: Value>(
+        name: &str,
+        judge: impl Fn(&History<O, R>, Time) -> Verdict + Send + Sync + 'a,
+    ) -> Self {
+        Promise { holds_before: true, ..Self::of(name, judge) }
     }
 
     /// What it is called: "the history is linearizable".
     pub fn name(&self) -> &str {
-        self.0.name()
+        self.judge.name()
     }
 
     /// Attaches what keeps the history.
     pub(crate) fn watch(&self, sim: &mut Simulation<M>) -> Watched {
-        Watched(self.0.watch(sim))
+        Watched(self.judge.watch(sim))
     }
 
     /// Judges what was kept.
     pub(crate) fn judge(&self, sim: &Simulation<M>, watched: &Watched, healed: Time) -> Verdict {
-        self.0.judge(sim, &*watched.0, healed)
+        self.judge.judge(sim, &*watched.0, healed)
+    }
+
+    /// Whether it can be asked of what has happened so far.
+    pub(crate) fn holds_before(&self) -> bool {
+        self.holds_before
+    }
+
+    /// Judges the events that `tell` tells.
+    pub(crate) fn judge_told(&self, tell: &dyn Fn(&mut dyn Observer<M>)) -> Verdict {
+        self.judge.judge_told(tell)
     }
 }
 
@@ -85,6 +108,7 @@ trait Judge<M: Value>: Send + Sync {
     fn name(&self) -> &str;
     fn watch(&self, sim: &mut Simulation<M>) -> Box<dyn Any>;
     fn judge(&self, sim: &Simulation<M>, watched: &dyn Any, healed: Time) -> Verdict;
+    fn judge_told(&self, tell: &dyn Fn(&mut dyn Observer<M>)) -> Verdict;
 }
 
 struct Judged<O, R, F> {
@@ -111,5 +135,11 @@ where
     fn judge(&self, sim: &Simulation<M>, watched: &dyn Any, healed: Time) -> Verdict {
         let observed = watched.downcast_ref::<Observed<History<O, R>>>().expect("its own observer");
         (self.judge)(sim.observer(*observed), healed)
+    }
+
+    fn judge_told(&self, tell: &dyn Fn(&mut dyn Observer<M>)) -> Verdict {
+        let mut history = History::<O, R>::new();
+        tell(&mut history);
+        (self.judge)(&history, Time::ZERO)
     }
 }

@@ -1,6 +1,6 @@
 //! Searches that leave states out, beside those that do not: the verdicts are the same, and the ratio is pinned.
 
-use netsplit::explorer::{Exploration, Explored, Messages, Verdict};
+use netsplit::explorer::{Bound, Exploration, Explored, Messages, Verdict};
 use netsplit::prelude::*;
 use netsplit_models::two_phase::{self, Message, ResourceManager, ResourceState, TransactionManager};
 
@@ -63,6 +63,27 @@ fn what_is_violated_is_violated_under_symmetry_after_as_many_steps() {
 #[should_panic(expected = "nobody says how the process of n2 (manager) is renamed")]
 fn a_process_that_cannot_be_renamed_is_refused() {
     let _ = two_phase(2).symmetric("resource").renaming::<ResourceManager>().run();
+}
+
+/// Of 314 orbits, the 8,832 states are all searched for what must happen eventually.
+#[test]
+fn what_must_happen_eventually_is_searched_within_the_bounds() {
+    let search = || symmetric(two_phase(5)).eventually("all decide", two_phase::all_decided);
+    let found = search().run();
+    assert_eq!((&found.verdict, found.stopped, found.distinct), (&Verdict::Holds, None, 314));
+    let stopped = |search: Exploration<'_, Message>| search.run().stopped;
+    assert_eq!(stopped(search().max_states(400)), Some(Bound::States));
+    let before = symmetric(two_phase(5)).run().bytes;
+    assert_eq!(stopped(search().max_memory(before + (1 << 16))), Some(Bound::Memory));
+    assert_eq!(stopped(search().watch(|progress| progress.depth > 0)), Some(Bound::Interrupted));
+}
+
+/// Nine nodes have too many orders.
+#[test]
+fn more_than_eight_equal_nodes_are_searched_one_by_one() {
+    let few = |search: Exploration<'_, Message>| search.max_depth(3).threads(1).run();
+    assert_eq!(few(symmetric(two_phase(9))), few(two_phase(9)));
+    assert!(few(symmetric(two_phase(8))).distinct < few(two_phase(8)).distinct);
 }
 
 // ---- Partial orders ----

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// From the bottom to the top. Records and what reads them come before the world, so that no observer can
 /// read it; the world comes before the drivers, and imports neither randomness nor the scheduler.
-const ORDER: [&str; 36] = [
+const ORDER: [&str; 37] = [
     "time",
     "clock",
     "fingerprint",
@@ -39,6 +39,7 @@ const ORDER: [&str; 36] = [
     "promise",
     "explorer",
     "shrink",
+    "timed",
     "check",
     "model",
     "command",

@@ -1,15 +1,17 @@
-//! The explorer: states per second, memory per state, and what a second thread gains.
+//! The explorer: states per second, memory per state, what a second thread gains, and what reductions leave out.
 //!
 //! `cargo bench --bench explorer` prints `NAME threads=N distinct generated depth seconds generated/s distinct/s
-//! bytes/state`, the fastest of three. Words choose: `-- paxos`. `benches/peers/stateright` measures Stateright on the
-//! same models.
+//! bytes/state`, the fastest of three; and then a table, on one thread, of searches that leave states out beside those
+//! that do not. Words choose: `-- paxos`, `-- reductions`. `benches/peers/stateright` measures Stateright on the same
+//! models.
 
 // A wall clock is what a benchmark reads.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
 
-use netsplit::explorer::{Explored, Messages};
+use netsplit::explorer::{Exploration, Explored, Messages};
+use netsplit::prelude::*;
 use netsplit_models::counting::{register, single_decree};
-use netsplit_models::two_phase;
+use netsplit_models::two_phase::{self, Message, ResourceManager, TransactionManager};
 use std::time::Instant;
 
 const REPETITIONS: usize = 3;
@@ -17,12 +19,62 @@ const REPETITIONS: usize = 3;
 /// A name, how many distinct states there are, and a search on so many threads.
 type Searched = (&'static str, usize, fn(usize) -> Explored);
 
-fn two_phase(resources: usize, threads: usize) -> Explored {
-    netsplit::explore(|seed| two_phase::cluster(resources, seed))
+fn consistent(resources: usize) -> Exploration<'static, Message> {
+    netsplit::explore(move |seed| two_phase::cluster(resources, seed))
         .messages(Messages::Set)
         .always("consistent", two_phase::consistent)
-        .threads(threads)
-        .run()
+}
+
+fn two_phase(resources: usize, threads: usize) -> Explored {
+    consistent(resources).threads(threads).run()
+}
+
+fn alike(resources: usize, reduces: bool) -> Explored {
+    let search = consistent(resources).threads(1);
+    match reduces {
+        false => search.run(),
+        true => {
+            search.symmetric("resource").renaming::<ResourceManager>().renaming::<TransactionManager>().run()
+        }
+    }
+}
+
+/// Three timers go off, and nobody else hears of it.
+#[derive(Clone, Debug, Hash)]
+struct Alone {
+    gone: u32,
+}
+
+impl Process for Alone {
+    type Message = ();
+    type Timer = u32;
+    fn on_start(&mut self, ctx: &mut Context<Self>) {
+        (0..3).for_each(|number| ctx.set_timer(number, seconds(1)));
+    }
+    fn on_message(&mut self, _: NodeId, (): (), _: &mut Context<Self>) {}
+    fn on_timer(&mut self, _: u32, _: &mut Context<Self>) {
+        self.gone += 1;
+    }
+}
+
+fn strangers(count: usize, reduces: bool) -> Explored {
+    let scenario = |seed| {
+        let mut sim = Simulation::new(seed);
+        sim.add_group("stranger", count, |_, _| Alone { gone: 0 });
+        sim
+    };
+    let search = netsplit::explore(scenario)
+        .always_of_each("three at most", |alone: &Alone| alone.gone <= 3)
+        .threads(1);
+    if reduces { search.reduced().run() } else { search.run() }
+}
+
+/// Of each manager, what it decides.
+fn managers(resources: usize, reduces: bool) -> Explored {
+    let search = netsplit::explore(|seed| two_phase::cluster(resources, seed))
+        .always_of_each("it decides once", |_: &TransactionManager| true)
+        .threads(1);
+    if reduces { search.reduced().run() } else { search.run() }
 }
 
 fn paxos(clients: usize, threads: usize) -> Explored {
@@ -41,6 +93,45 @@ fn peak_bytes() -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
+/// The fastest of three.
+fn timed(search: impl Fn() -> Explored) -> (f64, Explored) {
+    let run = |_| {
+        let start = Instant::now();
+        let explored = search();
+        (start.elapsed().as_secs_f64(), explored)
+    };
+    let runs = (0..REPETITIONS).map(run);
+    let fastest = runs.min_by(|a, b| a.0.total_cmp(&b.0)).expect("some repetitions");
+    fastest.1.assert_holds();
+    fastest
+}
+
+fn reductions() {
+    type Pair = (&'static str, &'static str, fn(bool) -> Explored);
+    let pairs: [Pair; 5] = [
+        ("two-phase commit, 3 resource managers", "symmetry", |reduces| alike(3, reduces)),
+        ("two-phase commit, 5 resource managers", "symmetry", |reduces| alike(5, reduces)),
+        ("two-phase commit, 7 resource managers", "symmetry", |reduces| alike(7, reduces)),
+        ("two-phase commit, 5 resource managers", "partial order", |reduces| managers(5, reduces)),
+        ("5 nodes with 3 timers each, and nothing to say", "partial order", |reduces| strangers(5, reduces)),
+    ];
+    println!("| model | by | states | with it | ratio | ms | with it | ratio |");
+    println!("|---|---|--:|--:|--:|--:|--:|--:|");
+    for (name, by, search) in pairs {
+        let (whole, reduced) = (timed(|| search(false)), timed(|| search(true)));
+        let states = (whole.1.distinct, reduced.1.distinct);
+        println!(
+            "| {name} | {by} | {} | {} | {:.1} | {:.2} | {:.2} | {:.1} |",
+            states.0,
+            states.1,
+            states.0 as f64 / states.1 as f64,
+            whole.0 * 1e3,
+            reduced.0 * 1e3,
+            whole.0 / reduced.0
+        );
+    }
+}
+
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let searches: [Searched; 2] = [
@@ -52,14 +143,7 @@ fn main() {
             continue;
         }
         for threads in [1, 2] {
-            let timed = |_| {
-                let start = Instant::now();
-                let explored = search(threads);
-                (start.elapsed().as_secs_f64(), explored)
-            };
-            let runs = (0..REPETITIONS).map(timed);
-            let (seconds, explored) = runs.min_by(|a, b| a.0.total_cmp(&b.0)).expect("some repetitions");
-            explored.assert_holds();
+            let (seconds, explored) = timed(|| search(threads));
             assert_eq!(explored.distinct, distinct);
             println!(
                 "{name} threads={threads} distinct={} generated={} depth={} seconds={seconds:.3} generated/s={:.0} \
@@ -73,5 +157,8 @@ fn main() {
                 peak_bytes().unwrap_or(0) as f64 / explored.distinct as f64,
             );
         }
+    }
+    if asked.is_empty() || asked.iter().any(|word| "reductions".contains(word.as_str())) {
+        reductions();
     }
 }

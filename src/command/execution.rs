@@ -110,7 +110,7 @@ pub(super) struct Prepared<M: Value> {
     pub(super) properties: Vec<Property<'static, M>>,
     pub(super) promises: Vec<Promise<'static, M>>,
     /// Whether it is to be checked that no read is stale.
-    fresh_reads: bool,
+    pub(super) fresh_reads: bool,
     faults: Faults<M>,
 }
 
@@ -134,8 +134,14 @@ pub(super) fn checks_of<M: Model>(
     scenario: &Scenario,
     seed: u64,
 ) -> Result<Vec<(String, &'static str)>> {
-    let Prepared { properties, promises, fresh_reads, .. } = prepare(model, scenario, seed)?;
-    Ok(names(&properties, &promises, fresh_reads))
+    Ok(prepare(model, scenario, seed)?.checks())
+}
+
+impl<M: Value> Prepared<M> {
+    /// The checks that the scenario asks for, by name and when they must hold.
+    pub(super) fn checks(&self) -> Vec<(String, &'static str)> {
+        names(&self.properties, &self.promises, self.fresh_reads)
+    }
 }
 
 /// Checks by name and when they must hold.
@@ -294,7 +300,7 @@ pub(super) fn expectation<M: Model>(
 /// The lines of a drawing of causes.
 pub(super) const DOZEN: usize = 12;
 
-const FRESH_READS: &str = "no read is stale";
+pub(super) const FRESH_READS: &str = "no read is stale";
 /// When a promise holds: as far as clients see.
 const OF_CLIENTS: &str = "history";
 

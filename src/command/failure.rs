@@ -27,7 +27,7 @@ const FOLDER: &str = "netsplit-failures";
 /// The arguments of `netsplit replay`.
 #[derive(clap::Args)]
 pub(super) struct Options {
-    /// A failure file that `run`, `sweep` or `shrink` has saved
+    /// A failure file that `run`, `sweep`, `explore` or `shrink` has saved
     file: PathBuf,
     /// Runs what was shrunk as it was before
     #[arg(long)]
@@ -47,6 +47,7 @@ pub(super) struct FailureFile {
     seed: u64,
     plan: FaultPlan,
     digest: String,
+    /// None if no run was violated: exhaustive search has found what is in `shrunk`.
     violations: Vec<Violation>,
     /// The same made small.
     shrunk: Option<Shrunk>,
@@ -60,6 +61,18 @@ struct Shrunk {
     case: Vec<String>,
     digest: String,
     violation: Violation,
+}
+
+impl Shrunk {
+    /// Of a case that violates `check`, with its run.
+    fn of(model: &dyn AnyModel, scenario: &Scenario, case: &Case, check: &str) -> Result<(Finished, Shrunk)> {
+        let finished = model.run(scenario, &Run { case: Some(case), ..Run::of(case.seed) })?;
+        let violated = finished.checks.iter().find(|other| !other.holds() && other.name == check);
+        let violated = violated.context("it is violated once, and not when it is run again")?;
+        let lines = case.to_string().lines().map(str::to_string).collect();
+        let (digest, violation) = (finished.digest.clone(), Violation::of(violated));
+        Ok((finished, Shrunk { case: lines, digest, violation }))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,13 +134,23 @@ impl FailureFile {
         scenario: &Scenario,
         shrunk: &crate::shrink::Shrunk,
     ) -> Result<FailureFile> {
-        let finished = model.run(scenario, &Run { case: Some(&shrunk.case), ..Run::of(shrunk.case.seed) })?;
-        let violated =
-            finished.checks.iter().find(|check| !check.holds() && check.name == shrunk.failure.property);
-        let violated = violated.context("what was shrunk is violated once, and not when it is run again")?;
-        let case = shrunk.case.to_string().lines().map(str::to_string).collect();
-        let shrunk = Shrunk { case, digest: finished.digest.clone(), violation: Violation::of(violated) };
+        let (_, shrunk) = Shrunk::of(model, scenario, &shrunk.case, &shrunk.failure.property)?;
         Ok(FailureFile { shrunk: Some(shrunk), ..self.clone() })
+    }
+
+    /// Of a case that violates `check`, and was found without a run.
+    ///
+    /// # Errors
+    /// If that cannot be run.
+    pub(super) fn of_case(
+        model: &dyn AnyModel,
+        scenario: &Scenario,
+        case: &Case,
+        check: &str,
+    ) -> Result<FailureFile> {
+        let (mut finished, shrunk) = Shrunk::of(model, scenario, case, check)?;
+        finished.checks.clear();
+        Ok(FailureFile { shrunk: Some(shrunk), ..FailureFile::new(scenario, case.seed, &finished) })
     }
 
     /// Runs of other settings have other digests, and so other names.
@@ -279,6 +302,12 @@ impl<'a> Saved<'a> {
 pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
     let mut saved = Saved::read(models, &options.file)?;
     if options.whole {
+        if saved.file.violations.is_empty() {
+            bail!(
+                "--whole: {} was found by exhaustive search, and shrunk from no run",
+                options.file.display()
+            );
+        }
         (saved.case, saved.file.shrunk) = (None, None);
     }
     let finished = saved.run()?;

@@ -130,12 +130,21 @@ impl ShrinkOptions {
         finished: &Finished,
         interrupt: Option<&Interrupt>,
     ) -> Option<Shrunk> {
-        if self.no_shrink {
-            return None;
-        }
         let check = first_violated(&finished.checks)?;
+        self.shrink_case(model, scenario, &Case::new(seed, &finished.plan, &[]), check, interrupt)
+    }
+
+    /// The same of a case that violates `check`.
+    pub(super) fn shrink_case(
+        &self,
+        model: &dyn AnyModel,
+        scenario: &Scenario,
+        case: &Case,
+        check: &Checked,
+        interrupt: Option<&Interrupt>,
+    ) -> Option<Shrunk> {
         let options = Search { runs: self.shrink_runs, ..Search::default() };
-        shrunk(model, scenario, &Case::new(seed, &finished.plan, &[]), check, options, interrupt)
+        (!self.no_shrink).then(|| shrunk(model, scenario, case, check, options, interrupt)).flatten()
     }
 }
 

@@ -97,7 +97,11 @@ fn chosen(models: &Models, names: &[String]) -> Result<Vec<KnownBug>> {
     Ok(zoo.iter().filter(is_asked).copied().collect())
 }
 
-fn read<'a>(models: &'a Models, bug: &KnownBug, settings: &[String]) -> Result<(Scenario, &'a dyn AnyModel)> {
+pub(super) fn read<'a>(
+    models: &'a Models,
+    bug: &KnownBug,
+    settings: &[String],
+) -> Result<(Scenario, &'a dyn AnyModel)> {
     let no_matrix = |named: &str| Err(anyhow!("a known bug has no other file: {named}"));
     let text = bug.scenario.to_string();
     let settings = Setting::all(settings);

@@ -201,7 +201,7 @@ impl<M: Value> Catalogue<M> {
 
     pub(super) fn envelope(&mut self, from: usize, to: usize, message: M) -> u32 {
         self.talk.0[from] |= 1u64.checked_shl(to as u32).unwrap_or(0);
-        let print = fingerprint(&(from, to, fingerprint(&message)));
+        let print = envelope_print(from, to, &message);
         if let Some(known) = self.envelope_ids.get(&print) {
             return *known;
         }
@@ -358,6 +358,11 @@ impl<M: Value> Catalogue<M> {
             + self.outcomes.len() * (size_of::<Outcome>() + 32)
             + self.histories.len() * (size_of::<Told>() + 512)
     }
+}
+
+/// What a message on its link is known by.
+pub(crate) fn envelope_print<M: Value>(from: usize, to: usize, message: &M) -> u128 {
+    fingerprint(&(from, to, fingerprint(message)))
 }
 
 /// The number of the last of so many.

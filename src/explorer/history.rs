@@ -4,9 +4,13 @@
 //! Stateright's `LinearizabilityTester` does). That is all of the real-time order that linearizability asks for,
 //! and histories that differ in nothing else are one.
 
+use crate::checker::{Budget, Specification, is_linearizable};
 use crate::fingerprint::fingerprint;
+use crate::history as checked;
 use crate::node::NodeId;
-use crate::process::{AnyValue, Outcome};
+use crate::process::{AnyValue, Outcome, Value};
+use crate::record::{Observer, Record, What};
+use crate::time::Time;
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -76,41 +80,118 @@ impl History {
         }
     }
 
-    /// Whether the operations can be put into one order that a single copy could have taken them in, and in which
-    /// no operation comes before one that was complete when it was invoked (Herlihy and Wing, 1990). `step` takes
-    /// an operation from a state of the copy: none if its response cannot come of it. One without a response may
-    /// take effect at any time or never.
-    ///
-    /// It tries every order, and is for the handful of operations that a state of a search has.
-    pub fn is_linearizable<S>(&self, initial: &S, step: &impl Fn(&S, &Operation) -> Option<S>) -> bool {
-        let mut taken: BTreeMap<NodeId, usize> = self.0.keys().map(|client| (*client, 0)).collect();
-        self.linearizes(initial, step, &mut taken)
+    /// Whether they are linearizable, by the [checker](crate::checker): operations that are of another type than the
+    /// specification's are left out. What cannot be decided within the usual budget is not.
+    pub fn is_linearizable<S>(&self, specification: &S) -> bool
+    where
+        S: Specification<Operation: Value, Response: Value>,
+    {
+        let mut history = checked::History::<S::Operation, S::Response>::new();
+        self.tell::<()>(&mut history);
+        is_linearizable(specification, &history, &Budget::default()) == Some(true)
     }
 
-    fn linearizes<S>(
-        &self,
-        state: &S,
-        step: &impl Fn(&S, &Operation) -> Option<S>,
-        taken: &mut BTreeMap<NodeId, usize>,
-    ) -> bool {
-        let answered = |operations: &[Operation], from: usize| {
-            operations[from..].iter().any(|operation| operation.response.is_some())
+    /// Tells an observer of all events in an order in which they can have come, at no time: each operation is invoked
+    /// when as many of the others' are complete as it knows of, and no more. That is for clients that do one operation
+    /// at a time; where one does several, they overlap at least as much as they did.
+    pub(crate) fn tell<M: 'static>(&self, observer: &mut dyn Observer<M>) {
+        let mut told: BTreeMap<NodeId, Told> = self.0.keys().map(|id| (*id, Told::default())).collect();
+        while let Some((client, is_response)) = self.next(&told) {
+            let operations = &self.0[&client];
+            let so_far = told.entry(client).or_default();
+            let what = if is_response {
+                let Operation { number, response, .. } = &operations[so_far.responded];
+                so_far.responded += 1;
+                let (outcome, value) = response.as_ref().expect("it was asked for");
+                What::Responded { client, operation: *number, outcome: *outcome, value: &**value }
+            } else {
+                let Operation { number, invocation, .. } = &operations[so_far.invoked];
+                so_far.invoked += 1;
+                What::Invoked { client, operation: *number, value: &**invocation }
+            };
+            observer.observe(Record { time: Time::ZERO, what });
+        }
+    }
+
+    /// Whose event is next, and whether it is a response.
+    fn next(&self, told: &BTreeMap<NodeId, Told>) -> Option<(NodeId, bool)> {
+        let is_free = |client: &NodeId, operations: &[Operation]| {
+            let Told { invoked, responded } = told[client];
+            invoked == responded || operations[invoked - 1].response.is_none()
         };
-        if self.clients().all(|(client, operations)| !answered(operations, taken[&client])) {
-            return true;
+        let invocations = || {
+            let clients = self.clients().filter(|(client, operations)| is_free(client, operations));
+            clients.filter_map(|(client, operations)| Some((client, operations.get(told[&client].invoked)?)))
+        };
+        let knows = |operation: &Operation, other: NodeId| {
+            operation.before.iter().find(|(known, _)| *known == other).map_or(0, |(_, count)| *count)
+        };
+        let is_due = |operation: &Operation| {
+            operation.before.iter().all(|(other, count)| told[other].responded >= *count)
+        };
+        let invoked = invocations().find(|(_, operation)| is_due(operation)).map(|(client, _)| client);
+        // Nobody who is invoked later knows less than was complete by then.
+        let mut responses = self.clients().filter(|(client, operations)| {
+            let Told { invoked, responded } = told[client];
+            let has_come = responded < invoked && operations[responded].response.is_some();
+            has_come
+                && self.clients().all(|(other, operations)| {
+                    let later = operations.get(told[&other].invoked);
+                    other == *client || later.is_none_or(|later| knows(later, *client) > responded)
+                })
+        });
+        let first = invoked.map(|client| (client, false));
+        let then = || responses.next().map(|(client, _)| (client, true));
+        first.or_else(then).or_else(|| invocations().next().map(|(client, _)| (client, false)))
+    }
+}
+
+/// How much of a client has been told.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    invoked: usize,
+    responded: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fingerprint::fingerprint;
+
+    /// Keeps what it is told as the explorer does, from invocations and responses in some order.
+    struct Again(History);
+
+    impl Observer<()> for Again {
+        fn observe(&mut self, record: Record<'_, ()>) {
+            let (client, said) = match record.what {
+                What::Invoked { client, operation, .. } => (client, Said::Invoke(operation, Arc::new(()))),
+                What::Responded { client, operation, outcome, .. } => {
+                    (client, Said::Respond(operation, outcome, Arc::new(())))
+                }
+                _ => return,
+            };
+            self.0.append(client, &said);
         }
-        for (client, operations) in self.clients() {
-            let Some(next) = operations.get(taken[&client]) else { continue };
-            if next.before.iter().any(|(other, count)| taken[other] < *count) {
-                continue;
+    }
+
+    #[test]
+    fn what_is_told_in_the_order_that_is_found_is_the_same_history() {
+        for seed in 0..500u64 {
+            let (mut history, mut open) = (History::default(), [None::<u64>; 3]);
+            for event in 0..16u64 {
+                let client = fingerprint(&(seed, event)) as usize % 3;
+                let said = match open[client].take() {
+                    Some(number) => Said::Respond(number, Outcome::Ok, Arc::new(())),
+                    None => {
+                        open[client] = Some(event);
+                        Said::Invoke(event, Arc::new(()))
+                    }
+                };
+                history.append(NodeId::new(client), &said);
             }
-            let Some(after) = step(state, next) else { continue };
-            *taken.entry(client).or_default() += 1;
-            if self.linearizes(&after, step, taken) {
-                return true;
-            }
-            *taken.entry(client).or_default() -= 1;
+            let mut again = Again(History::default());
+            history.tell(&mut again);
+            assert_eq!(again.0.print(), history.print(), "seed {seed}: {history:?} {:?}", again.0);
         }
-        false
     }
 }

@@ -9,11 +9,11 @@
 //! A search that marks a state once as visited and asks at the end of each path misses runs that end in a cycle or
 //! join another path behind the place where it has held; here it has held on no path that is kept.
 
-use super::Counterexample;
 use super::catalogue::Own;
 use super::path::{Path, Printed};
 use super::search::Search;
 use super::successors::{Action, Successor};
+use super::{Bound, Counterexample, Progress};
 use crate::fingerprint::fingerprint;
 use crate::process::Value;
 use crate::property::Property;
@@ -38,17 +38,30 @@ struct Graph {
     due: Vec<BTreeSet<u128>>,
     /// Where only a budget keeps a timer from firing.
     is_bounded: Vec<bool>,
+    /// About how much memory it takes, with what is needed to find it.
+    bytes: usize,
 }
+
+/// How often somebody who watches is told.
+const TOLD_EVERY: usize = 1 << 10;
 
 impl<M: Value> Search<'_, '_, M> {
     /// The first property that some fair run never gets to, with that run.
-    pub(super) fn never(&mut self, states: &[Printed]) -> Option<Counterexample> {
-        let options = self.options;
-        options.eventual.iter().find_map(|property| self.avoids(property, states))
+    ///
+    /// # Errors
+    /// The bound that came first.
+    pub(super) fn never(&mut self, states: &[Printed]) -> Result<Option<Counterexample>, Bound> {
+        for property in &self.options.eventual {
+            let graph = self.without(property, states)?;
+            if let Some(path) = self.stays(&graph, property, states) {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
-    fn avoids(&mut self, property: &Property<'_, M>, states: &[Printed]) -> Option<Counterexample> {
-        let graph = self.without(property, states);
+    /// A run that stays in the graph.
+    fn stays(&self, graph: &Graph, property: &Property<'_, M>, states: &[Printed]) -> Option<Counterexample> {
         let end = (0..graph.edges.len()).find(|&at| graph.due[at].is_empty() && !graph.is_bounded[at]);
         let (ordinals, start, cycle) = match end {
             Some(end) => {
@@ -71,7 +84,7 @@ impl<M: Value> Search<'_, '_, M> {
     }
 
     /// Breadth first through the states in which it does not hold.
-    fn without(&mut self, property: &Property<'_, M>, states: &[Printed]) -> Graph {
+    fn without(&mut self, property: &Property<'_, M>, states: &[Printed]) -> Result<Graph, Bound> {
         let (mut graph, mut numbers) = (Graph::default(), BTreeMap::<u128, Option<usize>>::new());
         let mut queue: VecDeque<(usize, Vec<u32>, u128)> = VecDeque::new();
         let mut names = BTreeMap::new();
@@ -112,8 +125,25 @@ impl<M: Value> Search<'_, '_, M> {
             };
             let is_bounded = self.rules.timers.is_some() && state[..self.map.nodes].iter().any(has_timer);
             graph.is_bounded.push(is_bounded);
+            // What stands for the queue, for names in maps, and for a set of what is due.
+            graph.bytes += 256 + 4 * state.len() + 32 * (graph.edges[number].len() + graph.due[number].len());
+            self.bytes = self.bytes.max(self.table.bytes() + self.catalogue.bytes() + graph.bytes);
+            let (distinct, bytes) = (graph.origins.len(), self.bytes);
+            if distinct > self.options.max_states {
+                return Err(Bound::States);
+            }
+            if bytes > self.options.max_memory {
+                return Err(Bound::Memory);
+            }
+            if number.is_multiple_of(TOLD_EVERY) {
+                let (generated, frontier) = (self.generated, queue.len());
+                let progress = Progress { distinct, generated, depth: 0, frontier, bytes };
+                if self.options.watch.as_ref().is_some_and(|watch| !watch(&progress)) {
+                    return Err(Bound::Interrupted);
+                }
+            }
         }
-        graph
+        Ok(graph)
     }
 
     /// What an action is called, if it has to happen.

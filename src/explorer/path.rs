@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, Judge, Own, Transition};
 use super::successors::{Action, HEADER, HISTORY, Map, NOTHING, Stepper, Successor};
-use super::{Counterexample, Rules};
+use super::{Act, Counterexample, Rules, Step, Trail};
 use crate::node::NodeId;
 use crate::process::Value;
 use crate::record::kind_of;
@@ -76,18 +76,23 @@ pub(super) struct Path<'p, M: 'static> {
     state: Vec<u32>,
     print: u128,
     told: Vec<Told>,
+    trail: Trail,
 }
 
 impl Path<'_, ()> {
     /// The counterexample of what is wrong from the start.
     pub(super) fn empty(property: String) -> Counterexample {
-        Counterexample { property, steps: Vec::new(), cycle: None, drawing: String::new() }
+        let (steps, drawing, trail) = (Vec::new(), String::new(), Trail::default());
+        Counterexample { property, steps, cycle: None, drawing, trail }
     }
 }
 
 impl<'p, M: Value> Path<'p, M> {
     pub(super) fn new(stepper: &'p Stepper<'p, M>, start: &Printed) -> Self {
-        Path { stepper, state: start.0.clone(), print: start.1, told: Vec::new() }
+        let parts = &start.0[..stepper.map.nodes];
+        let started = parts.iter().map(|part| stepper.catalogue.parts[*part as usize].print).collect();
+        let trail = Trail { started, steps: Vec::new() };
+        Path { stepper, state: start.0.clone(), print: start.1, told: Vec::new(), trail }
     }
 
     /// Takes the step of this number.
@@ -105,6 +110,11 @@ impl<'p, M: Value> Path<'p, M> {
             }
         }
         self.told.push(told);
+        let after = (step.outcome != NOTHING).then(|| {
+            let outcome = &self.stepper.catalogue.outcomes[step.outcome as usize];
+            self.stepper.catalogue.parts[outcome.part as usize].print
+        });
+        self.trail.steps.push(Step { act: self.act(step.action), after });
         let mut next = Vec::new();
         self.stepper.write(&self.state, &step, &mut next);
         (self.state, self.print) = (next, step.print);
@@ -120,10 +130,35 @@ impl<'p, M: Value> Path<'p, M> {
     pub(super) fn end(mut self, last: Option<Action>, property: String) -> Counterexample {
         if let Some(action) = last {
             self.told.push(self.tell(action));
+            self.trail.steps.push(Step { act: self.act(action), after: None });
         }
         let drawing = self.draw();
         let steps = self.told.into_iter().map(|told| told.text).collect();
-        Counterexample { property, steps, cycle: None, drawing }
+        Counterexample { property, steps, cycle: None, drawing, trail: self.trail }
+    }
+
+    fn act(&self, action: Action) -> Act {
+        let catalogue = self.stepper.catalogue;
+        let print = |envelope: u32| catalogue.envelopes[envelope as usize].print;
+        match action {
+            Action::Deliver(envelope) => Act::Deliver(print(envelope)),
+            Action::Cut(envelope) | Action::Drop(envelope) => Act::Lose(print(envelope)),
+            Action::Duplicate(_) => Act::Duplicate,
+            Action::Partition(split) => Act::Partition(self.stepper.map.splits[split as usize - 1].clone()),
+            Action::Heal => Act::Heal,
+            Action::Own { node, index } => {
+                let (part, id) = (self.state[node as usize], NodeId::new(node as usize));
+                match catalogue.parts[part as usize].own[index as usize] {
+                    Own::Fire(slot) => {
+                        let world = catalogue.world_of(part);
+                        Act::Fire(id, world.timer(id, slot).expect("the timer is set").fingerprint())
+                    }
+                    Own::Sync => Act::Sync(id),
+                    Own::Crash(..) => Act::Crash(id),
+                    Own::Restart => Act::Restart(id),
+                }
+            }
+        }
     }
 
     fn name(&self, node: usize) -> &str {

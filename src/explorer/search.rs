@@ -63,7 +63,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             reached: vec![false; options.properties.len()],
             judges: (0..options.threads.max(1)).map(|_| Judge::new(world)).collect(),
             orbits: (0..options.threads.max(1))
-                .map(|_| options.symmetry.as_ref().map(|symmetry| Orbits::new(symmetry, world)))
+                .map(|_| options.symmetry.as_ref().and_then(|symmetry| Orbits::new(symmetry, world)))
                 .collect(),
             bytes: 0,
             talk: None,
@@ -163,11 +163,11 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
 
     /// The result of a search that has seen everything: what must happen eventually is asked now.
     pub(super) fn concluded(mut self, depth: usize, states: &[Printed]) -> Explored {
-        let verdict = match self.never(states) {
-            Some(path) => Verdict::Violated(path),
-            None => Verdict::Holds,
-        };
-        self.explored(depth, verdict, None)
+        match self.never(states) {
+            Ok(Some(path)) => self.explored(depth, Verdict::Violated(path), None),
+            Ok(None) => self.explored(depth, Verdict::Holds, None),
+            Err(bound) => self.explored(depth, Verdict::Unknown, Some(bound)),
+        }
     }
 
     /// All steps from a state. What is missing is found out.

@@ -128,13 +128,16 @@ const LARGEST: usize = 8;
 const MESSAGE: u32 = 1 << 31;
 
 impl<'s, M: Value> Orbits<'s, M> {
+    /// None if the group is too large.
     #[track_caller]
-    pub(super) fn new(symmetry: &'s Symmetry<M>, world: &World<M>) -> Self {
+    pub(super) fn new(symmetry: &'s Symmetry<M>, world: &World<M>) -> Option<Self> {
         let group: Vec<usize> = world.role(&symmetry.role).map(NodeId::index).collect();
         let count = group.len();
         let role = &symmetry.role;
         assert!(count > 0, "symmetric: no node has the role `{role}`");
-        assert!(count <= LARGEST, "symmetric: {count} nodes have the role `{role}`, at most {LARGEST} can");
+        if count > LARGEST {
+            return None;
+        }
         let same: Vec<u32> = (0..world.count() as u32).collect();
         let mut renamings = Vec::new();
         for number in 0..(1..=count).product() {
@@ -151,7 +154,7 @@ impl<'s, M: Value> Orbits<'s, M> {
             }
             renamings.push(Renaming(renaming));
         }
-        Orbits { symmetry, group, renamings, known: Pairs::default(), prints: Vec::new() }
+        Some(Orbits { symmetry, group, renamings, known: Pairs::default(), prints: Vec::new() })
     }
 
     /// The fingerprint of one piece of a state, renamed.

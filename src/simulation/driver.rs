@@ -10,7 +10,6 @@ use crate::record::{DropReason, Record, What};
 use crate::scheduler::Due;
 use crate::time::Time;
 use crate::world::Event;
-use std::hint::black_box;
 
 /// How many events may happen at one instant, beside some for each node, before the run is taken for one that
 /// never ends.

@@ -220,14 +220,20 @@ impl<M: Value> Simulation<M> {
         }
     }
 
-    /// Gives a message its address and its fate, and takes it.
+    /// The address of the next message, the place of its link among addresses, and what it draws first.
     #[inline(always)]
-    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: &mut Option<M>) {
+    pub(super) fn address(&mut self, from: NodeId, to: NodeId) -> (Address, u64, [u64; 2]) {
         let link = self.world.own_key(from).link(self.world.key(to));
         let random = &self.random;
         let draw = |number| drawn(random, link, number, Block::First);
         let (number, first) = self.counters.next(from, to, &mut self.world.tally_mut(from).sent, draw);
-        let address = Address { from, to, number };
+        (Address { from, to, number }, link, first)
+    }
+
+    /// Gives a message its address and its fate, and takes it.
+    #[inline(always)]
+    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: &mut Option<M>) {
+        let (address, link, first) = self.address(from, to);
         if !self.observers.is_empty() {
             let what = What::Sent { address, message: message.as_ref().expect(SENT_ONCE) };
             Self::tell(&mut self.observers, Record { time: self.now, what });
@@ -235,7 +241,7 @@ impl<M: Value> Simulation<M> {
         if !self.world.connected(from, to) {
             return self.lose(address, message.as_ref().expect(SENT_ONCE), DropReason::Partition);
         }
-        let second = || drawn(&self.random, link, number, Block::Second);
+        let second = || drawn(&self.random, link, address.number, Block::Second);
         let fate = self.network.fate(from, to, first, second);
         match fate {
             Fate::Arrives { after, copy_after: None }

@@ -1,11 +1,14 @@
 //! What a run has to say and to be told so that it can be made explicit, for whoever makes failures small.
 
 use super::Simulation;
-use super::effects::drawn;
+use super::effects::{Live, drawn};
+use crate::caught::caught;
 use crate::network::{Address, Block, Fate};
 use crate::node::NodeId;
-use crate::process::Value;
+use crate::process::{Effect, Value};
+use crate::random::Domain;
 use crate::time::Time;
+use crate::world::Event;
 use std::time::Duration;
 
 impl<M: Value> Simulation<M> {
@@ -29,5 +32,33 @@ impl<M: Value> Simulation<M> {
         let link = self.world.key(from).link(self.world.key(to));
         let block = |block| drawn(&self.random, link, number, block);
         self.network.fate(from, to, block(Block::First), || block(Block::Second))
+    }
+
+    /// Lets an event happen out of time, with the numbers that its node would draw. What the node asks for does not
+    /// take place. The error is a panic.
+    pub(crate) fn rehearse(&mut self, node: NodeId, event: Event<M>) -> Result<Vec<Effect<M>>, String> {
+        let mut effects = Vec::new();
+        let mut live = Live::new(node, self.now, &self.world, &self.random, false);
+        let happened = caught(|| self.world.apply(event, &mut live, &mut effects));
+        self.world.tally_mut(node).draws = live.draws;
+        happened.map(|()| effects)
+    }
+
+    /// The same for a crash: what it leaves is drawn.
+    pub(crate) fn rehearse_crash(&mut self, node: NodeId) -> Result<Vec<Effect<M>>, String> {
+        let (kept, torn) = self.draw_crash(node);
+        self.rehearse(node, Event::Crash { node, kept, torn })
+    }
+
+    /// How long the next sync of `node` takes.
+    pub(crate) fn rehearse_sync(&mut self, node: NodeId) -> Duration {
+        let syncs = &mut self.agendas.line(node).syncs;
+        *syncs += 1;
+        self.sync_latency.sample(self.random.at(Domain::Sync, self.world.key(node).place(), *syncs)[0])
+    }
+
+    /// What the next message from one to another is called.
+    pub(crate) fn rehearse_send(&mut self, from: NodeId, to: NodeId) -> Address {
+        self.address(from, to).0
     }
 }

@@ -243,7 +243,7 @@ impl<M: Value> Simulation<M> {
     }
 
     /// How many unsynced writes survive a crash, each number equally likely, and whether the next is torn.
-    fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
+    pub(super) fn draw_crash(&mut self, node: NodeId) -> (usize, bool) {
         let unsynced = self.world.storage(node).unsynced();
         let line = self.agendas.line(node);
         // A pause stops the process and not the disk: its sync may be complete, and only waits to be heard of.

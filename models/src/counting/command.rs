@@ -1,6 +1,7 @@
 //! The models of this folder, and TwoPhase, as the command sees them.
 
-use crate::two_phase;
+use crate::two_phase::{self, ResourceManager, TransactionManager};
+use netsplit::explorer::Exploration;
 use netsplit::model::{Model, Setup};
 use netsplit::property::Property;
 use netsplit::simulation::Simulation;
@@ -49,6 +50,13 @@ impl Model for TwoPhase {
             1..=64 => Ok(two_phase::cluster_in(setup.simulation(seed), parameters.resources)),
             other => Err(format!("resources is {other}: expected 1 to 64")),
         }
+    }
+
+    fn symmetries<'a>(
+        &self,
+        search: Exploration<'a, two_phase::Message>,
+    ) -> Exploration<'a, two_phase::Message> {
+        search.symmetric("resource").renaming::<ResourceManager>().renaming::<TransactionManager>()
     }
 
     fn properties(&self) -> Vec<Property<'static, two_phase::Message>> {

@@ -3,7 +3,8 @@
 //! As in Stateright's `actor::register`: client i puts a value of its own at server i modulo n, then gets at the next.
 //! Client i here is the node of number i: servers come first.
 
-use netsplit::explorer::{History, Operation};
+use netsplit::checker::Specification;
+use netsplit::explorer::History;
 use netsplit::prelude::*;
 use netsplit::process::{Outcome, Value};
 use std::fmt::Debug;
@@ -141,15 +142,27 @@ pub fn single_copies(servers: usize, clients: usize, seed: u64) -> Simulation<Me
     cluster(servers, clients, seed, |_| SingleCopy(NOTHING))
 }
 
+/// What one register answers.
+pub struct Single;
+
+impl Specification for Single {
+    type State = char;
+    type Operation = Request;
+    type Response = char;
+
+    fn initial(&self) -> char {
+        NOTHING
+    }
+
+    fn step(&self, value: &char, request: &Request, answer: Option<&char>) -> Option<char> {
+        match request {
+            Request::Put(next) => Some(*next),
+            Request::Get => answer.is_none_or(|answer| answer == value).then_some(*value),
+        }
+    }
+}
+
 /// Whether one register could have answered all this.
 pub fn linearizable(history: &History) -> bool {
-    history.is_linearizable(&NOTHING, &|value: &char, operation: &Operation| {
-        let request = operation.invocation.as_any().downcast_ref::<Request>().expect("a request");
-        let answer = operation.response.as_ref().map(|(_, answer)| answer.as_any().downcast_ref::<char>());
-        match (request, answer.flatten()) {
-            (Request::Put(next), _) => Some(*next),
-            (Request::Get, Some(answer)) => (answer == value).then_some(*value),
-            (Request::Get, None) => Some(*value),
-        }
-    })
+    history.is_linearizable(&Single)
 }
