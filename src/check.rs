@@ -4,6 +4,7 @@
 //! every eventual property holds. Seeds are run blind and in parallel; the lowest failing seed is run once
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
+mod printed;
 mod promises;
 mod regressions;
 mod small;
@@ -431,7 +432,7 @@ impl<'a, M: Value> Check<'a, M> {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();
             let property = match self.properties.iter().find(panics) {
-                Some(property) => format!("{} (which panics)", property.name),
+                Some(property) => property.name.clone() + PANICS,
                 None => "nothing panics".to_string(),
             };
             Some(Failure { property, how: panic, time: sim.now() })
@@ -487,6 +488,9 @@ impl<'a, M: Value> Check<'a, M> {
         Some(Failure { property: broken.name.clone(), how, time: sim.now() })
     }
 }
+
+/// What is said of a property that panics, behind its name.
+const PANICS: &str = " (which panics)";
 
 /// The part of a plan that has happened by `end`.
 fn planned(plan: &FaultPlan, end: Time) -> String {

@@ -23,7 +23,7 @@ mod text;
 pub(crate) use heard::{Heard, Listener};
 pub(crate) use minimize::{Subject, shrink};
 pub use outcome::{Options, Progress, Shrunk, Size};
-pub(crate) use rust::commands;
+pub(crate) use rust::{commands, span, test};
 pub use text::ParseCaseError;
 
 use crate::distribution::constant;

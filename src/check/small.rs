@@ -3,7 +3,7 @@
 use super::{Check, Violation, planned, regressions};
 use crate::process::Value;
 use crate::property::When;
-use crate::shrink::{Case, Failure, Heard, Listener, Shrunk, Subject, commands, shrink};
+use crate::shrink::{Case, Failure, Heard, Listener, Shrunk, Subject, shrink};
 use crate::story::Story;
 use crate::time::{Time, seconds};
 use std::fmt;
@@ -22,8 +22,9 @@ pub struct Small {
     pub digest: String,
     /// A drawing of what led to the violation.
     pub story: String,
-    /// The path of the scenario's function; of a closure, a name that ends with `{{closure}}`.
-    pub scenario: &'static str,
+    /// The same as a Rust test, to be pasted beside the check. What the check was given as a closure has no name, and
+    /// is left to be written.
+    pub test: String,
 }
 
 /// Cases, judged by a check.
@@ -89,7 +90,8 @@ impl<M: Value> Check<'_, M> {
         });
         let (sim, (story, digest)) = (run.sim?, observed?);
         let (story, digest) = (sim.observer(story).draw_causes(LINES), sim.observer(digest).to_string());
-        Some(Small { shrunk, digest, story, scenario: self.scenario_name })
+        let test = self.as_test(&shrunk.case, &shrunk.failure);
+        Some(Small { shrunk, digest, story, test })
     }
 }
 
@@ -112,17 +114,6 @@ impl Small {
             regressions::save(folder, self.shrunk.case.seed, |test| self.text(test));
         }
     }
-
-    /// The calls that make a simulation of the scenario do the same.
-    fn as_calls(&self) -> String {
-        let Shrunk { case, .. } = &self.shrunk;
-        let scenario = match self.scenario.ends_with("{{closure}}") {
-            true => "scenario",
-            false => self.scenario.rsplit("::").next().unwrap_or(self.scenario),
-        };
-        let first = format!("let mut sim = {scenario}({});", case.seed);
-        [first].into_iter().chain(commands(case)).map(|line| format!("    {line}\n")).collect()
-    }
 }
 
 impl fmt::Display for Small {
@@ -140,7 +131,9 @@ impl fmt::Display for Small {
             writeln!(f, "    {line}")?;
         }
         writeln!(f, "  what led to it:\n{}", self.story)?;
-        writeln!(f, "  by hand:\n{}", self.as_calls().trim_end())?;
+        writeln!(f, "  as a test, to be pasted beside it:\n")?;
+        self.test.lines().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f)?;
         write!(
             f,
             "  keep    {}=1 saves it in `regressions/` beside the test, to be run first",
