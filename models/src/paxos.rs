@@ -25,7 +25,6 @@ mod parameters;
 pub use consensus::Consensus;
 pub use parameters::{Parameters, Paxos};
 
-use netsplit::client::Written;
 use netsplit::node::Nodes;
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
@@ -326,19 +325,10 @@ impl Process for Proposer {
     type Message = Message;
     type Timer = Timer;
 
-    /// The operation that is written down, if any is, has the number of its first round.
     fn on_start(&mut self, ctx: &mut Context<Self>) {
-        let begin = match Written::from(self.round + 1, ctx) {
-            Written::Nothing => self.begin,
-            Written::End => return,
-            Written::Operation(round, after) => {
-                self.round = round - 1;
-                after
-            }
-        };
-        match begin.is_zero() {
+        match self.begin.is_zero() {
             true => self.prepare(ctx),
-            false => ctx.set_timer(Timer::Begin, begin),
+            false => ctx.set_timer(Timer::Begin, self.begin),
         }
     }
 
