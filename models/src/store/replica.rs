@@ -48,7 +48,7 @@ pub enum Mistake {
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Numbers {
-    /// From a read quorum: one more than the highest there.
+    /// From a quorum: one more than the highest there.
     Quorum,
     /// From the coordinator's clock, in nanoseconds.
     Clock,
