@@ -3,11 +3,7 @@
 //! A repetition begins at a seed of its own, a million apart, and counts how many seeds it takes until the check is
 //! violated. What is printed depends on nothing but the seeds, except for how long it took.
 
-#![expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "how long shrinking takes is told to a person"
-)]
+#![expect(clippy::disallowed_types, reason = "how long shrinking takes is told to a person")]
 
 use super::execution::Run;
 use super::models::{AnyModel, KnownBug, Models};
