@@ -5,11 +5,14 @@
 //! more with the digest and the story attached, and is reported the same for any number of threads.
 
 mod judge;
+mod printed;
 #[cfg(feature = "checker")]
 mod promises;
 mod regressions;
+mod report;
 mod small;
 
+pub use report::{Report, Violation};
 pub use small::Small;
 
 use crate::caught::caught;
@@ -67,41 +70,6 @@ pub fn check<'a, M: Value>(scenario: impl Fn(u64) -> Simulation<M> + Sync + 'a) 
         properties: Vec::new(),
         judges: Vec::new(),
     }
-}
-
-/// What a sweep found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// How many seeds were asked for.
-    pub seeds: u64,
-    /// The violation of the lowest failing seed.
-    pub violation: Option<Violation>,
-    /// The reachable properties that no seed reached; not known if there is a violation.
-    pub unreached: Vec<String>,
-    /// The kinds that the nemesis draws ([`Nemesis::kinds`]) and that touched nothing under any seed; not known if
-    /// there is a violation.
-    pub inert: Vec<String>,
-}
-
-/// One seed under which a property does not hold. Its `Display` is all a person needs to go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The property, or the panic.
-    pub property: String,
-    /// How it was violated.
-    pub how: String,
-    /// The seed.
-    pub seed: u64,
-    /// When.
-    pub time: Time,
-    /// The faults of this seed, aimed ones as what they hit, those that would come after the violation included.
-    pub plan: FaultPlan,
-    /// The digest of the run up to the violation.
-    pub digest: String,
-    /// A drawing of the last exchanges.
-    pub story: String,
-    /// The same made small, if that was asked for: [`Check::run`] does.
-    pub small: Option<Small>,
 }
 
 /// One seed, run.
@@ -432,7 +400,7 @@ impl<'a, M: Value> Check<'a, M> {
             // A property that panics does so again; a handler is not asked.
             let panics = |property: &&Property<'a, M>| caught(|| property.holds(sim.world())).is_err();
             let property = match self.properties.iter().find(panics) {
-                Some(property) => format!("{} (which panics)", property.name),
+                Some(property) => property.name.clone() + PANICS,
                 None => "nothing panics".to_string(),
             };
             Some(Failure { property, how: panic, time: sim.now() })
@@ -488,6 +456,9 @@ impl<'a, M: Value> Check<'a, M> {
         Some(Failure { property: broken.name.clone(), how, time: sim.now() })
     }
 }
+
+/// What is said of a property that panics, behind its name.
+const PANICS: &str = " (which panics)";
 
 /// The part of a plan that has happened by `end`.
 fn planned(plan: &FaultPlan, end: Time) -> String {

@@ -28,6 +28,7 @@ pub use options::{Arrivals, Backoff, Burst, ClientOptions};
 pub use script::Script;
 pub use workload::{
     Draws, KeyValueOperation, KeyValueOptions, KeyValueResponse, KeyValueWorkload, Keys, Same, Workload,
+    Written,
 };
 
 use crate::node::{NodeId, Nodes};
@@ -36,7 +37,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
-use workload::{WHAT, WHEN, Written};
+use workload::{WHAT, WHEN};
 
 /// Names one operation across all clients, so that a server can recognise a retry.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -219,17 +220,16 @@ impl<P: Protocol, W: Workload<Operation = P::Operation>> Client<P, W> {
         if self.is_last() {
             return;
         }
-        match Draws::written(&mut *ctx.core.environment, self.operation + 1) {
+        match Written::from(self.operation + 1, ctx) {
             Written::Nothing => {}
             Written::End => {
                 self.is_over = true;
                 return;
             }
-            Written::Operation(operation, at) => {
+            Written::Operation(operation, after) => {
                 self.operation = operation - 1;
                 self.is_over = self.is_last();
                 if !self.is_over {
-                    let after = at.since(ctx.now());
                     ctx.set_timer(ClientTimer::Next, after);
                 }
                 return;

@@ -2,7 +2,7 @@
 //! `fn main() -> std::process::ExitCode { netsplit::command::main(models()) }`.
 //!
 //! Exit status: 0 if all checks hold, 1 if one is violated, 2 for bad input, 3 if a search reached a bound before its
-//! end or a history cannot be judged within its budget, 130 after Ctrl-C in a sweep or a search.
+//! end or a history cannot be judged within its budget, 130 after Ctrl-C in a sweep, a search or the zoo.
 
 mod check;
 mod execution;
@@ -63,6 +63,10 @@ enum Command {
     /// Makes a saved failure smaller, until no single thing can be left out
     Shrink(shrink::Options),
     /// Finds every known bug of the models again, shrinks it, and prints the table
+    ///
+    /// Exit status: 0 if every repetition finds its bug, and what the middle one is shrunk to has at most five faults
+    /// and messages and at most one more than the least cause that is known; with --correct, if no check is violated.
+    /// Otherwise 1; 2 for bad input, and 130 after Ctrl-C, with what was finished by then.
     Zoo(zoo::Options),
 }
 

@@ -21,13 +21,16 @@ pub struct Property<'a, M> {
     pub name: String,
     /// When it must hold.
     pub when: When,
+    /// The path of its function; of a closure, a name that ends with `{{closure}}`.
+    pub(crate) condition: &'static str,
     holds: Condition<'a, M>,
 }
 
 impl<'a, M> Property<'a, M> {
     /// A property called `name`, with its condition.
     pub fn new(when: When, name: &str, holds: impl Fn(&World<M>) -> bool + Send + Sync + 'a) -> Self {
-        Property { name: name.to_string(), when, holds: Box::new(holds) }
+        let condition = std::any::type_name_of_val(&holds);
+        Property { name: name.to_string(), when, condition, holds: Box::new(holds) }
     }
 
     /// Must hold after every event.

@@ -5,7 +5,8 @@
 //! their times. What is left of the network is a [`Base`], at best a constant delay. Then faults, edits, clients,
 //! operations and nodes are left out by delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating
 //! Failure-Inducing Input", TSE 2002), and times and delays are made round, as long as the run fails *in the same
-//! way*: by the same property, or by a panic at the same place. In the end no single thing can be left out.
+//! way*: by the same property, or by a panic at the same place. In the end no single thing can be left out, and where
+//! more than a few faults and edits are left, small choices of all that there were are tried, too.
 //!
 //! Since randomness is addressed, to leave one thing out re-draws nothing else. What stays drawn by the seed is
 //! what processes draw for themselves, how long syncs and processing take, and what a crash leaves of unsynced
@@ -23,7 +24,7 @@ mod text;
 pub(crate) use heard::{Heard, Listener};
 pub(crate) use minimize::{Subject, shrink};
 pub use outcome::{Options, Progress, Shrunk, Size};
-pub(crate) use rust::commands;
+pub(crate) use rust::{commands, span, test};
 pub use text::ParseCaseError;
 
 use crate::distribution::constant;

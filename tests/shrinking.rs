@@ -5,6 +5,7 @@ use netsplit::prelude::*;
 use netsplit::record::{Observer, Record, What};
 use netsplit::shrink::{Base, Case};
 use netsplit::{check::Check, nemesis};
+use netsplit_models::queue;
 use netsplit_models::store::{Abd, AbdParameters, Message, Replica};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,8 +67,8 @@ fn a_case_for_other_nodes_is_refused_and_changes_nothing() {
 /// What was invoked: by whom, as which operation, when, and what.
 struct Invoked(Vec<(NodeId, u64, netsplit::time::Time, String)>);
 
-impl Observer<Message> for Invoked {
-    fn observe(&mut self, record: Record<'_, Message>) {
+impl<M: netsplit::process::Value> Observer<M> for Invoked {
+    fn observe(&mut self, record: Record<'_, M>) {
         if let What::Invoked { client, operation, value } = record.what {
             self.0.push((client, operation, record.time, format!("{value:?}")));
         }
@@ -93,6 +94,30 @@ fn operations_that_are_written_down_are_all_that_is_invoked_and_ask_for_what_the
     let some = requests(Some(&[(3, span(third.2)), (7, span(seventh.2))]));
     assert_eq!(some, [third, seventh]);
     assert_eq!(requests(Some(&[])), []);
+}
+
+#[test]
+fn a_producer_publishes_what_is_written_down_and_nothing_else() {
+    let published = |written: Option<&[(u64, std::time::Duration)]>| {
+        let setup = netsplit::model::Setup::default();
+        let parameters = queue::Parameters { producers: 1, messages: 10, ..Default::default() };
+        let mut sim = netsplit::model::Model::simulation(&queue::Queue, &parameters, &setup, 3)
+            .expect("valid parameters");
+        let producer = sim.world().role("producer").next().expect("a producer");
+        if let Some(written) = written {
+            sim.only_operations(producer, written);
+        }
+        let invoked = sim.observe(Invoked(Vec::new()));
+        sim.run_for(seconds(60));
+        assert!(sim.world().each::<queue::Producer>().all(queue::Producer::is_done));
+        sim.observer(invoked).0.iter().map(|(_, message, at, _)| (*message, *at)).collect::<Vec<_>>()
+    };
+    let all = published(None);
+    assert_eq!(all.len(), 10);
+    let some = [all[2], all[7]];
+    let spans = some.map(|(message, at)| (message, at.since(netsplit::time::Time::ZERO)));
+    assert_eq!(published(Some(&spans)), some);
+    assert_eq!(published(Some(&[])), []);
 }
 
 /// Fails if it is asked to, by another process: this test, and no other.

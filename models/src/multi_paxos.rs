@@ -1,7 +1,7 @@
 //! Multi-Paxos: replicas agree on a log of commands by one instance of Paxos for each slot, under a stable
 //! leader. The commands read and write a store of keys and values, which each replica builds from the log.
 //!
-//! Lamport, "The Part-Time Parliament", TODS 1998, and "Paxos Made Simple", 2001, section 3; the messages
+//! Lamport, "The Part-Time Parliament", TOCS 1998, and "Paxos Made Simple", 2001, section 3; the messages
 //! follow van Renesse and Altinbuken, "Paxos Made Moderately Complex", 2015. For one instance see
 //! [`paxos`](crate::paxos), whose rules and ballots are used here unchanged.
 //!

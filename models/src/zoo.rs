@@ -48,7 +48,7 @@ pub const KNOWN_BUGS: &[KnownBug] = &[
     bug!(
         "paxos_small_quorum",
         "mistake=none",
-        "Any two quorums must meet (Lamport, \"The Part-Time Parliament\", TODS 1998, condition B2; Howard, Malkhi and \
+        "Any two quorums must meet (Lamport, \"The Part-Time Parliament\", TOCS 1998, condition B2; Howard, Malkhi and \
          Spiegelman, \"Flexible Paxos\", OPODIS 2016, weaken it to quorums of the two phases). Half of an even number is \
          the classic mistake.",
         ["the network parts the acceptors into two halves"],
@@ -57,17 +57,21 @@ pub const KNOWN_BUGS: &[KnownBug] = &[
     bug!(
         "paxos_mixed_ballots",
         "mistake=none",
-        "A value is chosen by a majority in one ballot (Lamport, \"The Part-Time Parliament\", TODS 1998). Counting \
+        "A value is chosen by a majority in one ballot (Lamport, \"The Part-Time Parliament\", TOCS 1998). Counting \
          across ballots is the mistake that Raft's figure 8 warns of (Ongaro and Ousterhout, USENIX ATC 2014, section \
          5.4.2).",
-        ["an acceptance is late", "an accept is late"],
+        [
+            "an accept reaches one acceptor alone",
+            "its acceptance is late",
+            "an accept of the next ballot reaches another one alone",
+        ],
         "Two acceptors have voted, for the same value or not. Why may a third ballot still choose another?"
     ),
     bug!(
         "commit_aborts_alone",
         "mistake=none",
         "Who has voted yes is uncertain, and must not decide alone (Bernstein, Hadzilacos and Goodman, \"Concurrency \
-         Control and Recovery\", 1987, section 7.3). X/Open XA allows it all the same, as a heuristic decision.",
+         Control and Recovery in Database Systems\", 1987, chapter 7). X/Open XA allows it all the same, as a heuristic decision.",
         ["a decision is late"],
         "Blocking is no fault of this protocol. What would a participant have to know to abort alone?"
     ),
@@ -104,7 +108,7 @@ pub const KNOWN_BUGS: &[KnownBug] = &[
     ),
     bug!(
         "store_clock_skew",
-        "nemesis.kinds=[\"partitions\", \"majorities_ring\", \"slow_links\", \"crashes\", \"pauses\"]",
+        "numbers=quorum",
         "Kingsbury, \"The trouble with timestamps\", 2013: Cassandra's last writer wins, and who is last is for clocks to \
          say.",
         ["a coordinator's clock is wrong"],

@@ -9,6 +9,8 @@ use std::any::Any;
 
 /// A judge of whole runs.
 pub(super) trait Judge<M: Value>: Send + Sync {
+    /// What it judges, in words.
+    fn name(&self) -> &str;
     /// Attaches what keeps what it needs of a run.
     fn watch(&self, sim: &mut Simulation<M>) -> Box<dyn Any>;
     /// How a run failed, by what was `kept` of it, if it did.

@@ -52,6 +52,10 @@ impl<'a, M: Value> Check<'a, M> {
 }
 
 impl<M: Value> Judge<M> for Promise<'_, M> {
+    fn name(&self) -> &str {
+        Promise::name(self)
+    }
+
     fn watch(&self, sim: &mut Simulation<M>) -> Box<dyn Any> {
         Box::new(Promise::watch(self, sim))
     }

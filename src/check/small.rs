@@ -1,9 +1,9 @@
 //! A failure of a check made small.
 
-use super::{Check, Violation, planned, regressions};
+use super::{Check, regressions};
 use crate::process::Value;
 use crate::property::When;
-use crate::shrink::{Case, Failure, Heard, Listener, Shrunk, Subject, commands, shrink};
+use crate::shrink::{Case, Failure, Heard, Listener, Shrunk, Subject, shrink};
 use crate::story::Story;
 use crate::time::{Time, seconds};
 use std::fmt;
@@ -22,8 +22,9 @@ pub struct Small {
     pub digest: String,
     /// A drawing of what led to the violation.
     pub story: String,
-    /// The path of the scenario's function; of a closure, a name that ends with `{{closure}}`.
-    pub scenario: &'static str,
+    /// The same as a Rust test, to be pasted beside the check. What the check was given as a closure has no name, and
+    /// is left to be written.
+    pub test: String,
 }
 
 /// Cases, judged by a check.
@@ -89,7 +90,8 @@ impl<M: Value> Check<'_, M> {
         });
         let (sim, (story, digest)) = (run.sim?, observed?);
         let (story, digest) = (sim.observer(story).draw_causes(LINES), sim.observer(digest).to_string());
-        Some(Small { shrunk, digest, story, scenario: self.scenario_name })
+        let test = self.as_test(&shrunk.case, &shrunk.failure);
+        Some(Small { shrunk, digest, story, test })
     }
 }
 
@@ -112,17 +114,6 @@ impl Small {
             regressions::save(folder, self.shrunk.case.seed, |test| self.text(test));
         }
     }
-
-    /// The calls that make a simulation of the scenario do the same.
-    fn as_calls(&self) -> String {
-        let Shrunk { case, .. } = &self.shrunk;
-        let scenario = match self.scenario.ends_with("{{closure}}") {
-            true => "scenario",
-            false => self.scenario.rsplit("::").next().unwrap_or(self.scenario),
-        };
-        let first = format!("let mut sim = {scenario}({});", case.seed);
-        [first].into_iter().chain(commands(case)).map(|line| format!("    {line}\n")).collect()
-    }
 }
 
 impl fmt::Display for Small {
@@ -140,28 +131,13 @@ impl fmt::Display for Small {
             writeln!(f, "    {line}")?;
         }
         writeln!(f, "  what led to it:\n{}", self.story)?;
-        writeln!(f, "  by hand:\n{}", self.as_calls().trim_end())?;
+        writeln!(f, "  as a test, to be pasted beside it:\n")?;
+        self.test.lines().try_for_each(|line| writeln!(f, "{line}"))?;
+        writeln!(f)?;
         write!(
             f,
             "  keep    {}=1 saves it in `regressions/` beside the test, to be run first",
             regressions::KEEP
         )
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Violation { property, how, seed, time, plan, digest, story, small } = self;
-        let test = regressions::test().unwrap_or_else(|| "NAME_OF_THIS_TEST".to_string());
-        writeln!(f, "netsplit: `{property}` is violated: {how}")?;
-        writeln!(f, "  seed    {seed}, the lowest that fails (engine {})", crate::ENGINE)?;
-        writeln!(f, "  time    {time}")?;
-        writeln!(f, "  plan    {}", planned(plan, *time))?;
-        writeln!(f, "  digest  {digest}")?;
-        match small {
-            None => writeln!(f, "  the last exchanges:\n{story}")?,
-            Some(small) => writeln!(f, "{small}")?,
-        }
-        write!(f, "  replay  NETSPLIT_SEED={seed} cargo test {test}")
     }
 }

@@ -2,7 +2,7 @@
 
 use super::RequestId;
 use crate::distribution::{Decimal, Distribution, Zipf};
-use crate::process::{Environment, Value};
+use crate::process::{Context, Environment, Process, Value};
 use crate::random::{NEXT_WRITTEN, TIME_WRITTEN, scale};
 use crate::time::Time;
 use std::time::Duration;
@@ -33,30 +33,36 @@ pub struct Draws<'a> {
 pub(super) const WHAT: u64 = 128;
 pub(super) const WHEN: u64 = 0;
 
-/// What is written down of a client's operations, from one of them on.
-pub(super) enum Written {
-    /// They are not written down.
+/// What a process is to invoke next, if that is written down: as it is of a run that is made explicit, so that single
+/// operations can be left out. See [`only_operations`](crate::Simulation::only_operations).
+///
+/// The driver obeys it. A process that invokes operations by itself does if it asks before each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing is: it goes on by itself.
     Nothing,
-    /// None is left.
+    /// None is left, and it invokes nothing more.
     End,
-    /// The next is this one, at this time.
-    Operation(u64, Time),
+    /// It invokes this operation, after this span.
+    Operation(u64, Duration),
 }
 
-impl<'a> Draws<'a> {
-    /// What is written down from `operation` on.
-    pub(super) fn written(environment: &mut dyn Environment, operation: u64) -> Written {
-        let mut at = |operation, slot| Draws::new(&mut *environment, operation, 0, slot).number();
+impl Written {
+    /// What is written down for the process of `ctx`, from `operation` on.
+    pub fn from<P: Process>(operation: u64, ctx: &mut Context<P>) -> Written {
+        let mut at = |operation, slot| Draws::new(&mut *ctx.core.environment, operation, 0, slot).number();
         match at(operation, NEXT_WRITTEN) {
             None | Some(0) => Written::Nothing,
             Some(u64::MAX) => Written::End,
             Some(next) => {
-                let time = at(next, TIME_WRITTEN).unwrap_or_default();
-                Written::Operation(next, Time::from_nanoseconds(time))
+                let time = Time::from_nanoseconds(at(next, TIME_WRITTEN).unwrap_or_default());
+                Written::Operation(next, time.since(ctx.now()))
             }
         }
     }
+}
 
+impl<'a> Draws<'a> {
     /// 40 bits of operation, 16 of attempt and 8 of what was drawn there before.
     pub(super) fn new(environment: &'a mut dyn Environment, operation: u64, attempt: u32, slot: u64) -> Self {
         Draws { environment, address: operation << 24 | u64::from(attempt) << 8 | slot }

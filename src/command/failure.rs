@@ -245,16 +245,29 @@ impl<'a> Saved<'a> {
         self.case.clone().unwrap_or_else(|| Case::new(self.file.seed, &self.file.plan, &[]))
     }
 
-    /// Runs it again, as small as it is.
-    pub(super) fn run(&self) -> Result<Finished> {
+    /// Runs it again, as small as it is. If it does not fail and edits of it are stale, then with these where their
+    /// messages are now.
+    pub(super) fn run(&mut self) -> Result<Finished> {
         if self.file.engine != crate::ENGINE {
             let (name, saved, now) = (&self.name, self.file.engine, crate::ENGINE);
             eprintln!("warning: {name} was saved by engine {saved}; this is engine {now}: runs may differ");
         }
-        let run = Run { plan: Some(&self.file.plan), case: self.case.as_ref(), ..Run::of(self.file.seed) };
-        let finished = self.model.run(&self.scenario, &run);
-        let finished = finished.with_context(|| format!("{}, in its scenario", self.name))?;
-        Ok(if self.case.is_some() { finished } else { finished.with_inert_faults() })
+        let run = |case: Option<&Case>| {
+            let plan = Some(&self.file.plan);
+            let run = Run { plan, case, listens: case.is_some(), ..Run::of(self.file.seed) };
+            let finished = self.model.run(&self.scenario, &run);
+            finished.with_context(|| format!("{}, in its scenario", self.name))
+        };
+        let mut finished = run(self.case.as_ref())?;
+        let Some(case) = &self.case else { return Ok(finished.with_inert_faults()) };
+        let moved = finished.heard.as_ref().and_then(|heard| heard.follow(case, &finished.stale));
+        if let Some(moved) = moved.filter(|_| self.violated(&finished).is_none()) {
+            let again = run(Some(&moved))?;
+            if self.violated(&again).is_some() {
+                (finished, self.case) = (again, Some(moved));
+            }
+        }
+        Ok(finished)
     }
 
     /// The check by which it failed, if it is violated in `finished`, too.
@@ -310,6 +323,7 @@ pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
         }
         (saved.case, saved.file.shrunk) = (None, None);
     }
+    let edits = saved.case().edits;
     let finished = saved.run()?;
     let Saved { file, scenario, .. } = &saved;
     let name = scenario.content.model.get_ref();
@@ -324,6 +338,9 @@ pub(super) fn replay(models: &Models, options: &Options) -> Result<Ended> {
     let reproduced = match &saved.case {
         Some(case) => {
             case.to_string().lines().for_each(|line| say(&format!("    {line}")));
+            for (old, new) in edits.iter().zip(&case.edits).filter(|(old, new)| old != new) {
+                say(&format!("  moved    {old}: its message is {} now", new.address));
+            }
             saved.say_what_became(&finished)
         }
         None => say_violations(file, &finished) && same_digest,

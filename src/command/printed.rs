@@ -45,45 +45,21 @@ pub(super) fn test(
         return None;
     }
     let Failure { property, how, .. } = failure;
-    let name = function_name(&format!("{} seed {}", scenario.name, case.seed));
     let last = case.plan().iter().map(|planned| planned.at.as_nanoseconds()).max().unwrap_or(0);
-    let calls = commands(case).join("\n        ");
-    let uses: Vec<String> = [
-        ("clock::Offset", "Offset::"),
-        ("fault::Edit", "Edit::"),
-        ("fault::Fault", "Fault::"),
-        ("links::Links", "Links {"),
-        ("network::Network", "Network::"),
-        ("prelude::*", ""),
-    ]
-    .into_iter()
-    .filter(|(_, used)| calls.contains(used))
-    .map(|(path, _)| format!("    use netsplit::{path};\n"))
-    .collect();
+    let calls = commands(case);
     let hashes = "#".repeat(1 + longest_run_of_hashes(&scenario.text.text));
     // Without any call the simulation stays as it is.
-    let (uses, sim) = if calls.is_empty() { (String::new(), "_") } else { (uses.concat(), "sim") };
-    let calls = if calls.is_empty() { String::new() } else { format!("        {calls}\n") };
-    Some(format!(
-        "/// {how}.\n#[test]\nfn {name}() {{\n{uses}    let scenario = r{hashes}\"{}\"{hashes};\n    \
-         netsplit::command::expect(&{}, scenario, {}, {property:?}, |{sim}| {{\n{calls}        \
-         std::time::Duration::from_nanos({last})\n    }});\n}}\n",
-        scenario.text.text,
-        model.path(),
-        case.seed
-    ))
+    let sim = if calls.is_empty() { "_" } else { "sim" };
+    let (model, seed) = (model.path(), case.seed);
+    let mut lines = vec![
+        format!("let scenario = r{hashes}\"{}\"{hashes};", scenario.text.text),
+        format!("netsplit::command::expect(&{model}, scenario, {seed}, {property:?}, |{sim}| {{"),
+    ];
+    lines.extend(calls.iter().map(|call| format!("    {call}")));
+    lines.extend([format!("    std::time::Duration::from_nanos({last})"), "});".to_string()]);
+    Some(crate::shrink::test(&format!("{} seed {seed}", scenario.name), how, &lines))
 }
 
 fn longest_run_of_hashes(text: &str) -> usize {
     text.split(|c| c != '#').map(str::len).max().unwrap_or(0)
-}
-
-/// A text as the name of a function.
-fn function_name(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
-    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        true => name,
-        false => format!("it_{name}"),
-    }
 }

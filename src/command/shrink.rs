@@ -199,7 +199,7 @@ fn say_test(model: &dyn AnyModel, scenario: &Scenario, shrunk: &Shrunk) {
 
 /// Shrinks a saved failure.
 pub(super) fn shrink(models: &Models, options: &Options) -> Result<Ended> {
-    let saved = Saved::read(models, &options.file)?;
+    let mut saved = Saved::read(models, &options.file)?;
     let mut search = Search { runs: options.runs, ..Search::default() };
     search.threads = options.jobs.unwrap_or(search.threads).max(1);
     let run = saved.run()?;

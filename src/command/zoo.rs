@@ -1,7 +1,9 @@
 //! `netsplit zoo`: every known bug, found anew, shrunk, and set beside the least cause that is known.
 //!
 //! A repetition begins at a seed of its own, a million apart, and counts how many seeds it takes until the check is
-//! violated. What is printed, but for the times, depends on nothing but the seeds.
+//! violated. What is printed depends on nothing but the seeds, except for how long it took.
+
+#![expect(clippy::disallowed_types, reason = "how long shrinking takes is told to a person")]
 
 use super::execution::Run;
 use super::models::{AnyModel, KnownBug, Models};
@@ -9,7 +11,7 @@ use super::output::Folder;
 use super::overrides::Setting;
 use super::scenario::Scenario;
 use super::shrink::{first_violated, shrunk};
-use super::workers::Interrupt;
+use super::workers::{Interrupt, work};
 use super::{Ended, say};
 use crate::shrink::{Case, Options as Search, Shrunk};
 use anyhow::{Context, Result, anyhow, bail};
@@ -17,6 +19,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The arguments of `netsplit zoo`.
 #[derive(clap::Args)]
@@ -51,8 +54,12 @@ struct Found {
     bug: KnownBug,
     /// The seeds it took, sorted; a repetition that gave up counts as one more than it may take.
     seeds: Vec<u64>,
+    /// Whether all repetitions did find it.
+    always: bool,
     /// What the repetitions found, by size, each with the digest of its run.
     shrunk: Vec<(Shrunk, String)>,
+    /// How long shrinking took, each time.
+    times: Vec<Duration>,
 }
 
 /// Looks for all of them.
@@ -60,17 +67,17 @@ pub(super) fn zoo(models: &Models, options: &Options) -> Result<Ended> {
     let bugs = chosen(models, &options.names)?;
     let threads =
         options.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)).max(1);
-    if let Some(seeds) = options.correct {
-        return correct(models, &bugs, seeds, threads);
-    }
     let interrupt = Interrupt::listen()?;
+    if let Some(seeds) = options.correct {
+        return correct(models, &bugs, seeds, threads, &interrupt);
+    }
     let mut folder = options.out.as_deref().map(Folder::prepare).transpose()?;
     say(HEAD);
     let mut all = Vec::new();
     for bug in bugs {
         let found = look_for(models, bug, options, threads, &interrupt)?;
         if interrupt.happened() {
-            return Ok(Ended::Interrupted);
+            break;
         }
         say(&found.row());
         all.push(found);
@@ -82,7 +89,12 @@ pub(super) fn zoo(models: &Models, options: &Options) -> Result<Ended> {
     if let Some(folder) = folder {
         folder.finish()?.iter().for_each(|file| say(&format!("  wrote {file}")));
     }
-    Ok(if all.iter().all(Found::is_small) { Ended::Holds } else { Ended::Violated })
+    say_times(&all);
+    Ok(match all.iter().all(Found::is_small) {
+        _ if interrupt.happened() => Ended::Interrupted,
+        true => Ended::Holds,
+        false => Ended::Violated,
+    })
 }
 
 fn chosen(models: &Models, names: &[String]) -> Result<Vec<KnownBug>> {
@@ -117,14 +129,14 @@ fn first_failing(
     scenario: &Scenario,
     seeds: std::ops::Range<u64>,
     threads: usize,
-    interrupt: Option<&Interrupt>,
+    interrupt: &Interrupt,
 ) -> Result<Option<u64>> {
     let (next, lowest) = (AtomicU64::new(seeds.start), AtomicU64::new(u64::MAX));
     let work = || -> Result<()> {
         loop {
             let seed = next.fetch_add(1, Ordering::SeqCst);
             let over = seed >= seeds.end || seed > lowest.load(Ordering::SeqCst);
-            if over || interrupt.is_some_and(Interrupt::happened) {
+            if over || interrupt.happened() {
                 return Ok(());
             }
             let finished = model.run(scenario, &Run { blind: true, ..Run::of(seed) })?;
@@ -151,14 +163,16 @@ fn look_for(
     interrupt: &Interrupt,
 ) -> Result<Found> {
     let (scenario, model) = read(models, &bug, &[])?;
-    let (mut seeds, mut all) = (Vec::new(), Vec::new());
+    let (mut seeds, mut all, mut times) = (Vec::new(), Vec::new(), Vec::new());
     for repetition in 0..options.repetitions.max(1) {
         let start = repetition * APART;
         let range = start..start + options.most_seeds.min(APART);
-        let failing = first_failing(model, &scenario, range.clone(), threads, Some(interrupt))?;
+        let failing = first_failing(model, &scenario, range.clone(), threads, interrupt)?;
         seeds.push(failing.map_or(range.end, |seed| seed) - start + 1);
         if let Some(seed) = failing {
+            let start = Instant::now();
             all.extend(shrink_seed(model, &scenario, seed, options, threads, interrupt)?);
+            times.push(start.elapsed());
         }
         // A bug that is not found in so many seeds is not found in the next million either.
         if failing.is_none() || interrupt.happened() {
@@ -167,7 +181,8 @@ fn look_for(
     }
     seeds.sort_unstable();
     all.sort_by_key(|(shrunk, _)| (shrunk.after.items(), shrunk.after.operations, shrunk.case.seed));
-    Ok(Found { bug, seeds, shrunk: all })
+    let always = all.len() == seeds.len();
+    Ok(Found { bug, seeds, always, shrunk: all, times })
 }
 
 fn shrink_seed(
@@ -188,6 +203,9 @@ fn shrink_seed(
     Ok(Some((small, again.digest)))
 }
 
+/// What one is ready to read.
+const MOST_ITEMS: usize = 5;
+
 const HEAD: &str = "\
 | bug | seeds | before | after | largest | least known | operations | runs |
 |---|--:|--:|--:|--:|--:|--:|--:|";
@@ -202,13 +220,11 @@ impl Found {
         self.shrunk.get(self.shrunk.len() / 2)
     }
 
-    /// Whether the middle of the repetitions can be explained, and the smallest is about as small as is known.
+    /// Whether it is found each time, and the middle of the repetitions can be explained and is about as small as is
+    /// known.
     fn is_small(&self) -> bool {
-        let items = |(shrunk, _): &(Shrunk, String)| shrunk.after.items();
-        let middle = self.middle().map(items);
-        let smallest = self.shrunk.first().map(items);
-        middle.is_some_and(|middle| middle <= 5)
-            && smallest.is_some_and(|smallest| smallest <= self.bug.cause.len() + 1)
+        let most = MOST_ITEMS.min(self.bug.cause.len() + 1);
+        self.always && self.middle().is_some_and(|(shrunk, _)| shrunk.after.items() <= most)
     }
 
     fn row(&self) -> String {
@@ -248,17 +264,51 @@ fn cases(all: &[Found]) -> String {
     text
 }
 
-/// The correct models under the same faults.
-fn correct(models: &Models, bugs: &[KnownBug], seeds: u64, threads: usize) -> Result<Ended> {
-    let mut holds = true;
-    for bug in bugs {
-        let (scenario, model) = read(models, bug, &[bug.correct.to_string()])?;
-        let failing = first_failing(model, &scenario, 0..seeds, threads, None)?;
-        holds &= failing.is_none();
-        say(&match failing {
-            None => format!("  holds     {} with {}: {seeds} seeds", bug.name, bug.correct),
-            Some(seed) => format!("  violated  {} with {}: seed {seed}", bug.name, bug.correct),
+/// How long it took to make failures small, which no report says, since it is another time each time.
+fn say_times(all: &[Found]) {
+    let of = |found: &Found| found.times.iter().map(|time| (*time, found.bug.name)).collect::<Vec<_>>();
+    let mut times: Vec<(Duration, &str)> = all.iter().flat_map(of).collect();
+    times.sort_unstable();
+    if let (Some((median, _)), Some((longest, name))) = (times.get(times.len() / 2), times.last()) {
+        let (median, longest) = (median.as_secs_f64(), longest.as_secs_f64());
+        say(&format!("  shrinking took {median:.2} s in the median, and {longest:.1} s at most, for {name}"));
+    }
+}
+
+/// The correct models under the same faults, as far as they come before an interrupt.
+fn correct(
+    models: &Models,
+    bugs: &[KnownBug],
+    seeds: u64,
+    threads: usize,
+    interrupt: &Interrupt,
+) -> Result<Ended> {
+    let read = |bug: &KnownBug| read(models, bug, &[bug.correct.to_string()]);
+    let scenes = bugs.iter().map(read).collect::<Result<Vec<_>>>()?;
+    let lowest: Vec<AtomicU64> = bugs.iter().map(|_| AtomicU64::new(u64::MAX)).collect();
+    let tasks = seeds.checked_mul(bugs.len() as u64).context("--correct: that many runs never end")?;
+    let count = bugs.len() as u64;
+    let done = work(tasks, threads, interrupt, |task| {
+        // They take turns, so that after an interrupt each has as many seeds as the others, or one more.
+        let (seed, place) = (task / count, (task % count) as usize);
+        let (scenario, model) = &scenes[place];
+        let is_known = seed > lowest[place].load(Ordering::SeqCst);
+        if !is_known && !model.run(scenario, &Run { blind: true, ..Run::of(seed) })?.all_hold() {
+            lowest[place].fetch_min(seed, Ordering::SeqCst);
+        }
+        Ok(())
+    })?;
+    let failing: Vec<u64> = lowest.into_iter().map(AtomicU64::into_inner).collect();
+    for ((bug, failing), place) in bugs.iter().zip(&failing).zip(0..) {
+        let seeds = done / count + u64::from(place < done % count);
+        say(&match *failing {
+            u64::MAX => format!("  holds     {} with {}: {seeds} seeds", bug.name, bug.correct),
+            seed => format!("  violated  {} with {}: seed {seed}", bug.name, bug.correct),
         });
     }
-    Ok(if holds { Ended::Holds } else { Ended::Violated })
+    Ok(match failing.iter().all(|seed| *seed == u64::MAX) {
+        _ if done < tasks => Ended::Interrupted,
+        true => Ended::Holds,
+        false => Ended::Violated,
+    })
 }

@@ -150,3 +150,34 @@ pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], ma
         .flat_map(|fault| spans.iter().map(|&(at, until)| Spell { at, until, fault: fault.clone() }));
     [None].into_iter().chain(one_fault.map(Some)).map(without_both).collect()
 }
+
+/// In how many ways `size` of `count` places can be chosen.
+pub(super) fn ways(count: usize, size: usize) -> usize {
+    (0..size).fold(1, |ways: usize, place| ways.saturating_mul(count - place.min(count)) / (place + 1))
+}
+
+/// All ways to choose `size` of `count` places, each in order.
+pub(super) fn choices(count: usize, size: usize) -> Vec<Vec<usize>> {
+    let mut all = vec![Vec::new()];
+    for _ in 0..size {
+        let longer = |chosen: &Vec<usize>| {
+            let next = chosen.last().map_or(0, |last| last + 1);
+            (next..count).map(|place| [&chosen[..], &[place]].concat()).collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(longer).collect();
+    }
+    all
+}
+
+/// With those of its faults and edits that are at these places, counted through both.
+pub(super) fn only(case: &Case, places: &[usize]) -> Case {
+    let count = case.faults.len();
+    let is_kept = |place: usize| places.binary_search(&place).is_ok();
+    let faults = case.faults.iter().enumerate().filter(|(place, _)| is_kept(*place));
+    let edits = case.edits.iter().enumerate().filter(|(place, _)| is_kept(count + place));
+    Case {
+        faults: faults.map(|(_, spell)| spell.clone()).collect(),
+        edits: edits.map(|(_, edit)| edit.clone()).collect(),
+        ..case.clone()
+    }
+}

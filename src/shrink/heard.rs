@@ -1,5 +1,6 @@
 //! What a run has to say so that it can be made explicit: its messages with their fates, and its operations.
 
+use super::Case;
 use crate::fault::{Change, Edit};
 use crate::network::{Address, Fate};
 use crate::node::NodeId;
@@ -85,5 +86,29 @@ impl Listener {
             }
         }
         heard
+    }
+}
+
+impl Heard {
+    /// The case with each of its edits that are stale moved to the message of its kind that is nearest to it on its
+    /// link: where one more heartbeat has come before it, its number is one more. None if there is no such message.
+    pub(crate) fn follow(&self, case: &Case, stale: &[Edit]) -> Option<Case> {
+        let mut moved = case.clone();
+        for edit in case.edits.iter().filter(|edit| stale.contains(edit)) {
+            let is_taken = |address| moved.edits.iter().any(|other| other.address == address);
+            let link = |address: Address| (address.from, address.to);
+            let is_like = |other: &&Edit| {
+                link(other.address) == link(edit.address)
+                    && other.kind == edit.kind
+                    && !is_taken(other.address)
+            };
+            let all = self.unusual.iter().chain(&self.delays).filter(is_like).map(|other| other.address);
+            let nearest = all.min_by_key(|other| other.number.abs_diff(edit.address.number));
+            let place = moved.edits.iter().position(|other| other == edit);
+            if let (Some(address), Some(place)) = (nearest, place) {
+                moved.edits[place].address = address;
+            }
+        }
+        (moved != *case).then_some(moved)
     }
 }

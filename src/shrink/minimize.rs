@@ -4,14 +4,15 @@
 //! that the result is the same for any number of threads. Only an interrupt depends on the clock.
 
 use super::candidates::{
-    lacking, links_of, merged, relinked, round, round_time, smaller, usual_delay, without,
-    without_operations, without_operations_and_messages,
+    choices, lacking, links_of, merged, only, relinked, round, round_time, smaller, usual_delay, ways,
+    without, without_operations, without_operations_and_messages,
 };
 use super::{Base, Case, Failure, Heard, Options, Progress, Shrunk, Size, Spell};
 use crate::fault::{Change, Edit};
 use crate::node::NodeId;
 use crate::time::{Time, nanoseconds_of};
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::thread;
@@ -164,7 +165,33 @@ impl Search<'_> {
                 }
             }
         }
-        found.into_iter().min_by_key(|(case, _)| size(case))
+        let (smallest, mut is_minimal) = found.into_iter().min_by_key(|(case, _)| size(case))?;
+        self.best = smallest;
+        while self.keep_few(starts) {
+            self.minimize(heard);
+            is_minimal = !self.stopped;
+        }
+        Some((self.best.clone(), is_minimal))
+    }
+
+    /// A few of the faults and edits, where to leave out any single one is not enough: in what is as good as random,
+    /// such as a duel, a few others may do instead: of those that are left, or of all of the two plainest starts with drawn
+    /// delays.
+    fn keep_few(&mut self, starts: &[Case]) -> bool {
+        let best = self.best.clone();
+        let drawn = starts.iter().filter(|start| !matches!(start.base, Base::Constant(_)));
+        let drawn = drawn.take(2).filter(|_| best.items() > MOST_FEW);
+        iter::once(&best).chain(drawn).any(|from| {
+            let mut left = MOST_CHOICES;
+            let few = (1..best.items()).map_while(|size| {
+                left = left.checked_sub(ways(from.items(), size))?;
+                Some(choices(from.items(), size))
+            });
+            few.flatten().collect::<Vec<_>>().chunks(self.options.threads.max(1)).any(|chunk| {
+                let candidates: Vec<Case> = chunk.iter().map(|places| only(from, places)).collect();
+                self.first(&candidates)
+            })
+        })
     }
 
     /// The operations of those clients that invoke what is written down and nothing else.
@@ -442,6 +469,11 @@ impl Search<'_> {
 
 /// More faults than this are not merged: that is only for what is small already.
 const MOST_MERGED: usize = 8;
+
+/// No more choices than this of a few faults and edits are tried, the fewest first,
+const MOST_CHOICES: usize = 5_000;
+/// and from all of them if there are more than this.
+const MOST_FEW: usize = 3;
 
 /// How often times and delays are made round.
 const MOST_ROUNDS: usize = 5;

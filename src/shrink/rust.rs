@@ -1,4 +1,4 @@
-//! Cases as Rust: the calls that do the same to a simulation called `sim`.
+//! Cases as Rust: the calls that do the same to a simulation called `sim`, and tests that are made of them.
 
 use super::{Base, Case};
 use crate::clock::Offset;
@@ -35,7 +35,37 @@ pub(crate) fn commands(case: &Case) -> Vec<String> {
     lines
 }
 
-fn span(span: Duration) -> String {
+/// A test whose name is made of the words of `name`, with what it says of itself and its lines, which call what a case
+/// does.
+pub(crate) fn test(name: &str, how: &str, lines: &[String]) -> String {
+    let are_used = |used: &[&str]| used.iter().any(|used| lines.iter().any(|line| line.contains(used)));
+    let paths: [(&str, &[&str]); 6] = [
+        ("clock::Offset", &["Offset::"]),
+        ("fault::Edit", &["Edit::"]),
+        ("fault::Fault", &["Fault::"]),
+        ("links::Links", &["Links {"]),
+        ("network::Network", &["Network::"]),
+        ("prelude::*", &["seconds(", "NodeId::"]),
+    ];
+    let uses =
+        paths.iter().filter(|(_, used)| are_used(used)).map(|(path, _)| format!("use netsplit::{path};"));
+    let body = uses.chain(lines.iter().cloned()).map(|line| format!("    {line}\n"));
+    let says: String = format!("{how}.").lines().map(|line| format!("/// {line}\n")).collect();
+    format!("{says}#[test]\nfn {}() {{\n{}}}\n", function_name(name), body.collect::<String>())
+}
+
+/// A text as the name of a function.
+fn function_name(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
+    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        true => name,
+        false => format!("it_{name}"),
+    }
+}
+
+/// A span, by the function of its largest whole unit.
+pub(crate) fn span(span: Duration) -> String {
     let nanoseconds = nanoseconds_of(span);
     let units = [("seconds", 1_000_000_000), ("milliseconds", 1_000_000), ("microseconds", 1_000)];
     let whole = |(_, unit): &(&str, u64)| nanoseconds.is_multiple_of(*unit) && nanoseconds > 0;

@@ -146,6 +146,36 @@ fn what_is_needed_is_left_and_nothing_else_for_any_number_of_threads() {
     }
 }
 
+/// Fails for either of two reasons.
+struct Either([Needs; 2]);
+
+impl Subject for Either {
+    fn run(&self, case: &Case) -> Option<Failure> {
+        self.0.iter().find_map(|needs| needs.run(case))
+    }
+    fn listen(&self, case: &Case) -> (Option<Failure>, Heard) {
+        (self.run(case), Heard::default())
+    }
+    fn is_eventual(&self, _: &str) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_few_are_found_where_leaving_out_one_after_the_other_ends_with_more() {
+    let needs = |faults: &[usize]| Needs {
+        given: crashes(40),
+        faults: faults.to_vec(),
+        edits: vec![],
+        earliest: Time::ZERO,
+    };
+    let result = |subject: &dyn Subject| {
+        shrink(subject, &crashes(40), Options::default(), &|_| {}, &|| false).expect("it fails").case.items()
+    };
+    assert_eq!(result(&needs(&[0, 1, 2, 4, 5])), 5);
+    assert_eq!(result(&Either([needs(&[0, 1, 2, 4, 5]), needs(&[3, 17])])), 2);
+}
+
 #[test]
 fn times_become_round() {
     let subject = Needs { given: crashes(3), faults: vec![1], edits: vec![], earliest: at(seconds(1_200)) };

@@ -14,7 +14,7 @@ use std::time::Duration;
 impl<M: Value> Simulation<M> {
     /// Lets a client of the [client driver](crate::client) invoke only these of its operations, each at its time
     /// since the start, or when the one before has its outcome if that is later. What each asks for stays what it
-    /// was. Any other node takes no notice.
+    /// was. So does any other node that asks [what is written down](crate::client::Written); others take no notice.
     ///
     /// # Panics
     /// If there is no such node.

@@ -4,7 +4,7 @@
 //! first publication to its confirmation.
 
 use super::{Guarantee, Message, MessageId};
-use netsplit::client::{Arrivals, Burst};
+use netsplit::client::{Arrivals, Burst, Written};
 use netsplit::prelude::*;
 use netsplit::process::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,8 @@ pub struct Producer {
     /// The last message, and the last publication.
     sequence: u64,
     number: u64,
+    /// Whether no message is left of those that are written down.
+    is_over: bool,
     /// The broker's incarnation, as far as is known.
     incarnation: u64,
     open: BTreeMap<u64, Open>,
@@ -68,6 +70,7 @@ impl Producer {
             burst: Burst::default(),
             sequence: 0,
             number: 0,
+            is_over: false,
             incarnation: 0,
             open: BTreeMap::new(),
             open_numbers: BTreeSet::new(),
@@ -92,11 +95,21 @@ impl Producer {
 
     /// Whether it has published all its messages and waits for none.
     pub fn is_done(&self) -> bool {
-        self.sequence == self.options.messages && self.open.is_empty()
+        (self.is_over || self.sequence == self.options.messages) && self.open.is_empty()
     }
 
     fn wait_for_next(&mut self, ctx: &mut Context<Self>) {
-        let span = self.options.arrivals.wait(&mut self.burst, |spans| ctx.sample(spans));
+        let span = match Written::from(self.sequence + 1, ctx) {
+            Written::Nothing => self.options.arrivals.wait(&mut self.burst, |spans| ctx.sample(spans)),
+            Written::End => {
+                self.is_over = true;
+                return;
+            }
+            Written::Operation(message, after) => {
+                self.sequence = message - 1;
+                after
+            }
+        };
         ctx.set_timer(ProducerTimer::Next, span);
     }
 

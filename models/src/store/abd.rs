@@ -26,6 +26,7 @@ pub struct AbdParameters {
     pub client: ClientOptions,
     pub workload: KeyValueOptions,
     pub write_back: bool,
+    pub numbers: Numbers,
     pub durable: bool,
     #[serde(with = "netsplit::time::span")]
     pub resend_interval: Duration,
@@ -40,6 +41,7 @@ impl Default for AbdParameters {
             client: ClientOptions::default(),
             workload: KeyValueOptions::default(),
             write_back: true,
+            numbers: Numbers::Quorum,
             durable: true,
             resend_interval: milliseconds(50),
             mistake: Mistake::None,
@@ -58,7 +60,7 @@ impl AbdParameters {
         Options {
             read_quorum: majority(self.replicas),
             write_quorum: majority(self.replicas),
-            numbers: Numbers::Quorum,
+            numbers: self.numbers,
             after_read: if self.write_back { AfterRead::WriteBack } else { AfterRead::Nothing },
             contact: Contact::All,
             durable: self.durable,
@@ -92,6 +94,10 @@ impl Model for Abd {
             key_value::CLIENT,
             key_value::WORKLOAD,
             ("write_back", "whether a read writes what it has read to a majority before it answers"),
+            (
+                "numbers",
+                "where the number of a write comes from: a \"quorum\", or its coordinator's \"clock\"",
+            ),
             ("durable", "whether a replica stores a value through crashes, before it says so"),
             ("resend_interval", "how long a coordinator waits before it asks again"),
             ("mistake", "a known mistake, to be studied: see `netsplit zoo`"),

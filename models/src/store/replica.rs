@@ -45,7 +45,8 @@ pub enum Mistake {
 }
 
 /// Where the number of a write comes from.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Numbers {
     /// From a quorum: one more than the highest there.
     Quorum,
