@@ -1,7 +1,6 @@
 //! Classic models for the netsplit simulator, written against its public API only.
 
 pub mod counting;
-pub mod exhaustive;
 pub mod key_value;
 pub mod lock;
 pub mod multi_paxos;

@@ -21,6 +21,8 @@ pub struct KnownBug {
     pub scenario: &'static str,
     /// `parameter=value`: what makes the model correct.
     pub correct: &'static str,
+    /// Within which bounds exhaustive search looks for it, as flags of `netsplit explore`: `--timers 2 --crashes 1`.
+    pub search: &'static str,
     /// The paper or the incident that it comes from.
     pub source: &'static str,
     /// The least that brings it about, as far as is known: faults and lost, late or doubled messages.

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_types, reason = "how long shrinking takes is told to a person")]
 
 use super::execution::Run;
+use super::explore::{Looked, look_for as search};
 use super::models::{AnyModel, KnownBug, Models};
 use super::output::Folder;
 use super::overrides::Setting;
@@ -60,6 +61,8 @@ struct Found {
     shrunk: Vec<(Shrunk, String)>,
     /// How long shrinking took, each time.
     times: Vec<Duration>,
+    /// What exhaustive search found; or why it does not apply.
+    searched: Result<Looked, String>,
 }
 
 /// Looks for all of them.
@@ -182,7 +185,8 @@ fn look_for(
     seeds.sort_unstable();
     all.sort_by_key(|(shrunk, _)| (shrunk.after.items(), shrunk.after.operations, shrunk.case.seed));
     let always = all.len() == seeds.len();
-    Ok(Found { bug, seeds, always, shrunk: all, times })
+    let searched = search(models, &bug, bug.search);
+    Ok(Found { bug, seeds, always, shrunk: all, times, searched })
 }
 
 fn shrink_seed(
@@ -207,8 +211,8 @@ fn shrink_seed(
 const MOST_ITEMS: usize = 5;
 
 const HEAD: &str = "\
-| bug | seeds | before | after | largest | least known | operations | runs |
-|---|--:|--:|--:|--:|--:|--:|--:|";
+| bug | seeds | before | after | largest | least known | operations | runs | steps | states | within |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|";
 
 impl Found {
     fn median(&self) -> u64 {
@@ -233,13 +237,26 @@ impl Found {
         let largest = self.shrunk.last().map_or(0, |(shrunk, _)| shrunk.after.items());
         match self.middle() {
             Some((Shrunk { before, after, runs, .. }, _)) => format!(
-                "| {name} | {median} | {} | {} | {largest} | {least} | {} to {} | {runs} |",
+                "| {name} | {median} | {} | {} | {largest} | {least} | {} to {} | {runs} | {} |",
                 before.items(),
                 after.items(),
                 before.operations,
-                after.operations
+                after.operations,
+                self.exhaustive()
             ),
-            None => format!("| {name} | not found | | | | {least} | | |"),
+            None => format!("| {name} | not found | | | | {least} | | | {} |", self.exhaustive()),
+        }
+    }
+
+    /// The columns of exhaustive search: the steps of a shortest path, how many states were found by then, and the
+    /// bounds.
+    fn exhaustive(&self) -> String {
+        match &self.searched {
+            Ok(Looked { steps: Some(steps), distinct, .. }) => {
+                format!("{steps} | {distinct} | `{}`", self.bug.search)
+            }
+            Ok(Looked { distinct, .. }) => format!("not found | {distinct} | `{}`", self.bug.search),
+            Err(_) => "| | does not apply".to_string(),
         }
     }
 }
@@ -264,14 +281,20 @@ fn cases(all: &[Found]) -> String {
     text
 }
 
-/// How long it took to make failures small, which no report says, since it is another time each time.
+/// How long it took to make failures small, and to search every run, which no report says, since it is another time
+/// each time.
 fn say_times(all: &[Found]) {
-    let of = |found: &Found| found.times.iter().map(|time| (*time, found.bug.name)).collect::<Vec<_>>();
-    let mut times: Vec<(Duration, &str)> = all.iter().flat_map(of).collect();
+    let shrinking = all.iter().flat_map(|found| found.times.iter().map(|time| (*time, found.bug.name)));
+    say_time("shrinking", shrinking.collect());
+    let searching = |found: &Found| Some((found.searched.as_ref().ok()?.took, found.bug.name));
+    say_time("exhaustive search", all.iter().filter_map(searching).collect());
+}
+
+fn say_time(what: &str, mut times: Vec<(Duration, &str)>) {
     times.sort_unstable();
     if let (Some((median, _)), Some((longest, name))) = (times.get(times.len() / 2), times.last()) {
         let (median, longest) = (median.as_secs_f64(), longest.as_secs_f64());
-        say(&format!("  shrinking took {median:.2} s in the median, and {longest:.1} s at most, for {name}"));
+        say(&format!("  {what} took {median:.2} s in the median, and {longest:.1} s at most, for {name}"));
     }
 }
 
