@@ -1,6 +1,5 @@
 //! States written one after the other, and what threads make of a part of them.
 
-use super::Rules;
 use super::catalogue::{Catalogue, Missing};
 use super::reduction::{Talk, node_of};
 use super::successors::{Action, HISTORY, Map, NOTHING, Stepper, Successor};
@@ -11,23 +10,17 @@ use crate::process::Value;
 use crate::property::{Property, When};
 use crate::world::{Event, World};
 
-/// States and their fingerprints, in order.
+/// States and their fingerprints.
 #[derive(Default)]
-pub(super) struct Level {
+pub(super) struct States {
     words: Vec<u32>,
     ends: Vec<usize>,
     prints: Vec<u128>,
 }
 
-impl Level {
+impl States {
     pub(super) fn len(&self) -> usize {
         self.prints.len()
-    }
-
-    pub(super) fn push(&mut self, state: &[u32], print: u128) {
-        self.words.extend_from_slice(state);
-        self.ends.push(self.words.len());
-        self.prints.push(print);
     }
 
     #[inline]
@@ -36,32 +29,122 @@ impl Level {
         (&self.words[begin..self.ends[at]], self.prints[at])
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.words.len() * size_of::<u32>() + self.len() * (size_of::<usize>() + size_of::<u128>())
+    }
+}
+
+/// All states of one depth, in order. They lie where a thread has written them: to copy millions of them, one after the
+/// other, would be the one thing that threads have to wait for.
+#[derive(Default)]
+pub(super) struct Level {
+    pieces: Vec<States>,
+    /// Of each, its piece and its place there.
+    order: Vec<(u32, u32)>,
+}
+
+impl Level {
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Takes in states that are yet to be put in order; the number of their piece.
+    pub(super) fn adopt(&mut self, states: States) -> u32 {
+        self.pieces.push(states);
+        self.pieces.len() as u32 - 1
+    }
+
+    /// Puts the state at `at` of a piece next.
+    pub(super) fn put(&mut self, piece: u32, at: u32) {
+        self.order.push((piece, at));
+    }
+
+    pub(super) fn push(&mut self, state: &[u32], print: u128) {
+        let mut one = States::default();
+        one.words.extend_from_slice(state);
+        one.ends.push(one.words.len());
+        one.prints.push(print);
+        let piece = self.adopt(one);
+        self.put(piece, 0);
+    }
+
+    #[inline]
+    pub(super) fn get(&self, place: usize) -> (&[u32], u128) {
+        let (piece, at) = self.order[place];
+        self.pieces[piece as usize].get(at as usize)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.pieces.iter().map(States::bytes).sum::<usize>() + self.len() * size_of::<(u32, u32)>()
     }
 }
 
 /// Where a state was found: the place of the one before in its level, and which of its steps led here.
 pub(super) type Origin = (u32, u32);
 
-/// What one thread finds in its share of a batch.
-pub(super) struct Chunk {
-    pub(super) states: Level,
-    /// What stands for each in the table: its fingerprint, or that of its orbit.
-    pub(super) keys: Vec<u128>,
+/// New states, in the order of their origins.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) states: States,
     pub(super) origins: Vec<Origin>,
     /// Whether something that properties can read differs from the state before.
     pub(super) changed: Vec<bool>,
-    /// The states of each shard, where threads must agree on who was first.
-    pub(super) shares: Vec<Vec<u32>>,
-    pub(super) won: Vec<bool>,
+}
+
+impl Found {
+    fn write<M: Value>(&mut self, stepper: &Stepper<'_, M>, state: &[u32], step: &Successor, origin: Origin) {
+        stepper.write(state, step, &mut self.states.words);
+        self.states.ends.push(self.states.words.len());
+        self.states.prints.push(step.print);
+        self.origins.push(origin);
+        let handled = step.outcome != NOTHING && {
+            let outcome = &stepper.catalogue.outcomes[step.outcome as usize];
+            let node = stepper.catalogue.parts[outcome.part as usize].node;
+            state[node] != outcome.part || stepper.word(state, HISTORY) != step.history
+        };
+        self.changed.push(handled || matches!(step.action, Action::Partition(_) | Action::Heal));
+    }
+}
+
+/// A step to a state that may be new: the thread to which its shard belongs will know.
+pub(super) struct Proposal {
+    /// What stands for the state in the table: its fingerprint, or that of its orbit.
+    key: u128,
+    step: Successor,
+    origin: Origin,
+}
+
+/// What one thread makes of its share of a batch.
+pub(super) struct Chunk {
+    /// The new states, if nobody else asks for them.
+    pub(super) found: Found,
+    /// The steps, by the thread that will know, where several threads ask.
+    pub(super) proposals: Vec<Vec<Proposal>>,
     pub(super) generated: usize,
     /// Those of its states of which something is missing, and what.
     pub(super) missed: Vec<u32>,
     pub(super) missing: Vec<Missing>,
     pub(super) panic: Option<Panic>,
-    seen: Shard,
+    recent: Recent,
     scratch: Vec<Successor>,
+}
+
+/// What was proposed lately, to propose less: a state is often found from several that stand near each other. It is
+/// small, and so near; to ask the table itself costs as much as what it spares.
+///
+/// Zero stands for nothing, as in the table.
+#[derive(Default)]
+struct Recent(Vec<u128>);
+
+impl Recent {
+    const SIZE: usize = 1 << 14;
+
+    /// Whether `key` is known to have been proposed. It is known from now on, until another takes its place.
+    #[inline]
+    fn knows(&mut self, key: u128) -> bool {
+        let key = key.max(1);
+        std::mem::replace(&mut self.0[key as usize % Self::SIZE], key) == key
+    }
 }
 
 /// A handler's panic: where it was, and in which step.
@@ -76,24 +159,25 @@ pub(super) struct Panic {
 pub(super) enum Filter<'t> {
     /// Nobody else asks.
     Alone(&'t mut Table),
-    /// Several threads ask: what is new for one may not be for all.
-    Shared(&'t Table),
+    /// So many threads ask, and each knows its shards.
+    Shared(&'t Table, usize),
+}
+
+/// How many shards each of so many threads has, but perhaps the last.
+pub(super) fn shards_of_one(threads: usize) -> usize {
+    SHARDS.div_ceil(threads)
 }
 
 impl Chunk {
     pub(super) fn new() -> Self {
         Chunk {
-            states: Level::default(),
-            keys: Vec::new(),
-            origins: Vec::new(),
-            changed: Vec::new(),
-            shares: vec![Vec::new(); SHARDS],
-            won: Vec::new(),
+            found: Found::default(),
+            proposals: Vec::new(),
             generated: 0,
             missed: Vec::new(),
             missing: Vec::new(),
             panic: None,
-            seen: Shard::default(),
+            recent: Recent::default(),
             scratch: Vec::new(),
         }
     }
@@ -132,16 +216,18 @@ impl Chunk {
                 None => step.print,
                 Some(orbits) => orbits.of(stepper, state, step),
             };
-            let is_new = match filter {
-                Filter::Alone(table) => table.insert(key),
-                Filter::Shared(table) => !table.contains(key) && self.seen.insert(key),
-            };
-            if is_new {
-                if matches!(filter, Filter::Shared(_)) {
-                    self.shares[shard_of(key)].push(self.states.len() as u32);
+            let origin = (place, ordinal as u32);
+            match filter {
+                Filter::Alone(table) => {
+                    if table.insert(key) {
+                        self.found.write(stepper, state, step, origin);
+                    }
                 }
-                self.keys.push(key);
-                self.write(stepper, state, step, (place, ordinal as u32));
+                Filter::Shared(..) if self.recent.knows(key) => {}
+                Filter::Shared(_, threads) => {
+                    let owner = shard_of(key) / shards_of_one(*threads);
+                    self.proposals[owner].push(Proposal { key, step: *step, origin });
+                }
             }
         }
         self.scratch = steps;
@@ -159,7 +245,7 @@ impl Chunk {
         orbits: &mut Option<Orbits<'_, M>>,
     ) -> u64 {
         // What is known is asked of the table as it was before this batch: else it would matter who asks first.
-        let (Some(talk), Filter::Shared(table)) = (talk, filter) else { return u64::MAX };
+        let (Some(talk), Filter::Shared(table, _)) = (talk, filter) else { return u64::MAX };
         let mut is_new = |step: &Successor| {
             let key = orbits.as_mut().map_or(step.print, |orbits| orbits.of(stepper, state, step));
             !table.contains(key)
@@ -171,19 +257,23 @@ impl Chunk {
         };
         choices.into_iter().find(leads_on).unwrap_or(u64::MAX)
     }
+}
 
-    fn write<M: Value>(&mut self, stepper: &Stepper<'_, M>, state: &[u32], step: &Successor, origin: Origin) {
-        stepper.write(state, step, &mut self.states.words);
-        self.states.ends.push(self.states.words.len());
-        self.states.prints.push(step.print);
-        self.origins.push(origin);
-        let handled = step.outcome != NOTHING && {
-            let outcome = &stepper.catalogue.outcomes[step.outcome as usize];
-            let node = stepper.catalogue.parts[outcome.part as usize].node;
-            state[node] != outcome.part || stepper.word(state, HISTORY) != step.history
-        };
-        self.changed.push(handled || matches!(step.action, Action::Partition(_) | Action::Heal));
+/// Which of the steps lead to new states: of equal ones the first. All of them are of these `shards`, the first of which
+/// has the number `first`.
+pub(super) fn settle<'p, M: Value>(
+    stepper: &Stepper<'_, M>,
+    level: &Level,
+    (first, shards): (usize, &mut [Shard]),
+    proposals: impl Iterator<Item = &'p Proposal>,
+) -> Found {
+    let mut found = Found::default();
+    for Proposal { key, step, origin } in proposals {
+        if shards[shard_of(*key) - first].insert(*key) {
+            found.write(stepper, level.get(origin.0 as usize).0, step, *origin);
+        }
     }
+    found
 }
 
 /// A property that a state breaks.
@@ -260,8 +350,7 @@ impl<M: Value> Judge<M> {
 
 /// Expands the states at `places` of `level` with what is known, and no more.
 pub(super) fn expand_all<M: Value>(
-    catalogue: &Catalogue<M>,
-    (rules, map): (&Rules, &Map),
+    stepper: &Stepper<'_, M>,
     level: &Level,
     places: &[u32],
     mut filter: Filter<'_>,
@@ -269,12 +358,12 @@ pub(super) fn expand_all<M: Value>(
     talk: Option<&Talk>,
 ) -> Chunk {
     let mut chunk = Chunk::new();
-    if matches!(filter, Filter::Shared(_)) {
-        chunk.seen = Shard::with_room_for(2 * places.len());
+    if let Filter::Shared(_, threads) = filter {
+        chunk.proposals = (0..threads).map(|_| Vec::new()).collect();
+        chunk.recent = Recent(vec![0; Recent::SIZE]);
     }
-    let stepper = Stepper { catalogue, rules, map };
     for place in places {
-        chunk.expand(&stepper, level, *place, &mut filter, orbits, talk);
+        chunk.expand(stepper, level, *place, &mut filter, orbits, talk);
     }
     chunk
 }

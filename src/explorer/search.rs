@@ -5,18 +5,22 @@
 //! first is decided by their places, whoever wrote them: the result does not depend on the number of threads.
 
 use super::catalogue::Catalogue;
-use super::level::{Broken, Chunk, Filter, Judge, Level, Origin, Panic, expand_all};
+use super::level::{
+    Broken, Chunk, Filter, Found, Judge, Level, Origin, Panic, expand_all, settle, shards_of_one,
+};
 use super::path::{Path, Printed, initial};
 use super::reduction::{self, Talk};
 use super::successors::{Action, Map, Stepper, Successor};
 use super::symmetry::Orbits;
-use super::table::{SHARDS, Table};
+use super::table::Table;
 use super::{Bound, Exploration, Explored, Order, Progress, Rules, Verdict};
 use crate::process::Value;
 use crate::property::{Property, When};
 
 /// How many states of a level are expanded before the new ones are sorted out.
 const BATCH: usize = 1 << 15;
+/// How many of them threads expand before they sort out what is new, so that it is still near.
+const ROUND: usize = 1 << 13;
 /// A level that is smaller is expanded in order, and what is missing is found out on the way.
 const SMALL: usize = 1 << 11;
 
@@ -36,6 +40,14 @@ pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) bytes: usize,
     /// Who sends to whom, if that is used to leave steps out.
     talk: Option<Talk>,
+}
+
+/// What came of some states of a level.
+struct Batch {
+    /// The new states: of each round, what each thread has found.
+    rounds: Vec<Vec<Found>>,
+    generated: usize,
+    panic: Option<Panic>,
 }
 
 /// What ends a search before its time.
@@ -209,20 +221,20 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         depth: usize,
     ) -> Option<End> {
         let places: Vec<u32> = range.map(|place| place as u32).collect();
-        let mut chunks = match level.len() < SMALL && self.talk.is_none() {
-            true => vec![self.expand_in_order(level, &places)],
+        let Batch { rounds, generated, panic } = match level.len() < SMALL && self.talk.is_none() {
+            true => self.expand_in_order(level, &places),
             false => self.expand_in_parallel(level, places),
         };
         if self.talk.as_ref().is_some_and(|talk| *talk != self.catalogue.talk) {
             return Some(End::Again);
         }
-        self.generated += chunks.iter().map(|chunk| chunk.generated).sum::<usize>();
+        self.generated += generated;
         if depth == self.options.max_depth {
-            let deeper = chunks.iter().any(|chunk| chunk.states.len() > 0);
+            let deeper = rounds.iter().flatten().any(|found| found.states.len() > 0);
             return deeper.then_some(End::Bound(Bound::Depth));
         }
         let mut broken: Option<Broken> = None;
-        for (found, reached) in self.judge(&chunks) {
+        for (found, reached) in self.judge(&rounds) {
             self.reached.iter_mut().zip(reached).for_each(|(all, one)| *all |= one);
             if let Some(found) = found
                 && broken.as_ref().is_none_or(|first| found.origin < first.origin)
@@ -231,21 +243,21 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             }
         }
         let mut is_full = false;
-        for chunk in &chunks {
-            for (at, origin) in chunk.origins.iter().enumerate() {
-                if !chunk.won.is_empty() && !chunk.won[at] {
-                    continue;
-                }
-                if self.parents.len() == self.options.max_states {
-                    is_full = true;
-                    break;
-                }
-                let (state, print) = chunk.states.get(at);
-                next.push(state, print);
+        for round in rounds {
+            let mut new: Vec<(Origin, u32, u32)> = Vec::new();
+            for Found { states, origins, .. } in round {
+                let piece = next.adopt(states);
+                new.extend(origins.into_iter().zip(0..).map(|(origin, at)| (origin, piece, at)));
+            }
+            // Runs that are in order, one from each thread: this merges them.
+            new.sort();
+            let room = self.options.max_states - self.parents.len();
+            is_full |= new.len() > room;
+            for (origin, piece, at) in new.into_iter().take(room) {
+                next.put(piece, at);
                 self.parents.push((base as u32 + origin.0, origin.1));
             }
         }
-        let panic = chunks.iter_mut().filter_map(|chunk| chunk.panic.take()).min_by_key(|panic| panic.origin);
         match (panic, broken) {
             (Some(panic), Some(broken)) if panic.origin < broken.origin => return Some(End::Panic(panic)),
             (_, Some(broken)) => return Some(End::Broken(broken)),
@@ -274,7 +286,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         self.table.bytes() + parents + level.bytes() + next.bytes() + self.catalogue.bytes()
     }
 
-    fn expand_in_order(&mut self, level: &Level, places: &[u32]) -> Chunk {
+    fn expand_in_order(&mut self, level: &Level, places: &[u32]) -> Batch {
         let judge = |history: &_| self.options.judge(history);
         let mut chunk = Chunk::new();
         let mut filter = Filter::Alone(&mut self.table);
@@ -289,57 +301,72 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                 missing.into_iter().for_each(|what| self.catalogue.find_out(what, &judge));
             }
         }
-        chunk
+        let Chunk { found, generated, panic, .. } = chunk;
+        Batch { rounds: vec![vec![found]], generated, panic }
     }
 
-    fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>) -> Vec<Chunk> {
+    /// In rounds: what is missing in one is found out before the next.
+    fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>) -> Batch {
         let judge = |history: &_| self.options.judge(history);
         let threads = self.options.threads.max(1);
-        let mut chunks = Vec::new();
+        let talk = self.talk.as_ref();
+        let mut batch = Batch { rounds: Vec::new(), generated: 0, panic: None };
+        // What is left out depends on what is known, and that must not depend on rounds.
+        let most = if talk.is_some() { BATCH } else { ROUND };
         while !places.is_empty() {
-            let first = chunks.len();
-            let surroundings = (&self.rules, &self.map);
-            let talk = self.talk.as_ref();
-            if threads == 1 && talk.is_none() {
+            let later = places.split_off(places.len().min(most));
+            let stepper = &Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+            let mut chunks = if threads == 1 && talk.is_none() {
                 let filter = Filter::Alone(&mut self.table);
-                let orbits = &mut self.orbits[0];
-                chunks.push(expand_all(&self.catalogue, surroundings, level, &places, filter, orbits, None));
+                vec![expand_all(stepper, level, &places, filter, &mut self.orbits[0], None)]
             } else {
-                let (catalogue, table) = (&self.catalogue, &self.table);
+                let table = &self.table;
                 let shares = places.chunks(places.len().div_ceil(threads).max(64));
                 let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
-                    let filter = Filter::Shared(table);
-                    move || expand_all(catalogue, surroundings, level, share, filter, orbits, talk)
+                    let filter = Filter::Shared(table, threads);
+                    move || expand_all(stepper, level, share, filter, orbits, talk)
                 });
-                chunks.extend(in_parallel(jobs.collect()));
-            }
+                in_parallel(jobs.collect())
+            };
+            let all: &[Chunk] = &chunks;
+            let of_one = shards_of_one(threads);
+            let owners = self.table.0.chunks_mut(of_one).enumerate();
+            let jobs = owners.map(|(owner, shards)| {
+                let proposals = all.iter().filter_map(move |chunk| chunk.proposals.get(owner)).flatten();
+                move || settle(stepper, level, (owner * of_one, shards), proposals)
+            });
+            let mut round = in_parallel(jobs.collect());
             places.clear();
-            for chunk in &mut chunks[first..] {
+            for chunk in &mut chunks {
+                batch.generated += chunk.generated;
+                let panics = batch.panic.take().into_iter().chain(chunk.panic.take());
+                batch.panic = panics.min_by_key(|panic| panic.origin);
+                if chunk.proposals.is_empty() {
+                    round = vec![std::mem::take(&mut chunk.found)];
+                }
                 places.append(&mut chunk.missed);
                 for what in chunk.missing.drain(..) {
                     self.catalogue.find_out(what, &judge);
                 }
             }
+            places.extend(later);
+            batch.rounds.push(round);
         }
-        if threads > 1 || self.talk.is_some() {
-            settle(&mut self.table, &mut chunks, threads);
-        }
-        chunks
+        batch
     }
 
     /// What the new states break first, and what they reach.
-    fn judge(&mut self, chunks: &[Chunk]) -> Vec<(Option<Broken>, Vec<bool>)> {
+    fn judge(&mut self, rounds: &[Vec<Found>]) -> Vec<(Option<Broken>, Vec<bool>)> {
         let (catalogue, map, reached) = (&self.catalogue, &self.map, &self.reached);
         let properties: &[Property<'_, M>] = &self.options.properties;
-        let one = |judge: &mut Judge<M>, chunks: &[Chunk]| {
+        let one = |judge: &mut Judge<M>, number: usize| {
             let (mut broken, mut reached): (Option<Broken>, _) = (None, reached.clone());
-            for chunk in chunks {
-                for (at, &origin) in chunk.origins.iter().enumerate() {
-                    let is_new = chunk.won.is_empty() || chunk.won[at];
-                    if !is_new || !chunk.changed[at] {
+            for found in rounds.iter().filter_map(|round| round.get(number)) {
+                for (at, &origin) in found.origins.iter().enumerate() {
+                    if !found.changed[at] {
                         continue;
                     }
-                    let (state, _) = chunk.states.get(at);
+                    let (state, _) = found.states.get(at);
                     if let Some(property) = judge.judge(catalogue, map, properties, state, &mut reached)
                         && broken.as_ref().is_none_or(|first| origin < first.origin)
                     {
@@ -349,12 +376,9 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             }
             (broken, reached)
         };
-        if chunks.len() == 1 {
-            return vec![one(&mut self.judges[0], chunks)];
-        }
-        let shares = chunks.chunks(chunks.len().div_ceil(self.judges.len()));
-        let jobs = shares.zip(&mut self.judges).map(|(share, judge)| move || one(judge, share));
-        in_parallel(jobs.collect())
+        let threads = rounds.iter().map(Vec::len).max().unwrap_or(0);
+        let jobs = self.judges.iter_mut().take(threads).enumerate();
+        in_parallel(jobs.map(|(number, judge)| move || one(judge, number)).collect())
     }
 
     fn path(
@@ -393,32 +417,6 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             unreached: unreached.map(|(property, _)| property.name.clone()).collect(),
             bytes: self.bytes,
         }
-    }
-}
-
-/// Decides which of the new states are: of equal ones the first, in the order of chunks.
-fn settle(table: &mut Table, chunks: &mut [Chunk], threads: usize) {
-    chunks.iter_mut().for_each(|chunk| chunk.won = vec![false; chunk.states.len()]);
-    let all: &[Chunk] = chunks;
-    let shares = table.0.chunks_mut(SHARDS.div_ceil(threads)).enumerate();
-    let jobs = shares.map(|(number, shards)| {
-        move || {
-            let mut won: Vec<Origin> = Vec::new();
-            for (at, shard) in shards.iter_mut().enumerate() {
-                let shard_number = number * SHARDS.div_ceil(threads) + at;
-                for (which, chunk) in all.iter().enumerate() {
-                    for &state in &chunk.shares[shard_number] {
-                        if shard.insert(chunk.keys[state as usize]) {
-                            won.push((which as u32, state));
-                        }
-                    }
-                }
-            }
-            won
-        }
-    });
-    for (which, state) in in_parallel(jobs.collect()).into_iter().flatten() {
-        chunks[which as usize].won[state as usize] = true;
     }
 }
 

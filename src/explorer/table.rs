@@ -11,11 +11,6 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// Room for so many without growing.
-    pub(super) fn with_room_for(count: usize) -> Self {
-        Shard { slots: vec![0; (count * 4 / 3 + 1).next_power_of_two()], count: 0 }
-    }
-
     /// Whether `print` is in it.
     #[inline]
     pub(super) fn contains(&self, print: u128) -> bool {
