@@ -106,11 +106,14 @@ impl Found {
     }
 }
 
-/// A step to a state that may be new: the thread to which its shard belongs will know.
+/// A step to a state that may be new: the thread to which its shard belongs will know. In one cache line.
 pub(super) struct Proposal {
     /// What stands for the state in the table: its fingerprint, or that of its orbit.
     key: u128,
-    step: Successor,
+    print: u128,
+    action: Action,
+    outcome: u32,
+    history: u32,
     origin: Origin,
 }
 
@@ -226,7 +229,8 @@ impl Chunk {
                 Filter::Shared(..) if self.recent.knows(key) => {}
                 Filter::Shared(_, threads) => {
                     let owner = shard_of(key) / shards_of_one(*threads);
-                    self.proposals[owner].push(Proposal { key, step: *step, origin });
+                    let Successor { print, action, outcome, history } = *step;
+                    self.proposals[owner].push(Proposal { key, print, action, outcome, history, origin });
                 }
             }
         }
@@ -268,9 +272,10 @@ pub(super) fn settle<'p, M: Value>(
     proposals: impl Iterator<Item = &'p Proposal>,
 ) -> Found {
     let mut found = Found::default();
-    for Proposal { key, step, origin } in proposals {
-        if shards[shard_of(*key) - first].insert(*key) {
-            found.write(stepper, level.get(origin.0 as usize).0, step, *origin);
+    for &Proposal { key, print, action, outcome, history, origin } in proposals {
+        if shards[shard_of(key) - first].insert(key) {
+            let step = Successor { print, action, outcome, history };
+            found.write(stepper, level.get(origin.0 as usize).0, &step, origin);
         }
     }
     found
@@ -348,8 +353,10 @@ impl<M: Value> Judge<M> {
     }
 }
 
-/// Expands the states at `places` of `level` with what is known, and no more.
+/// Expands the states at `places` of `level` with what is known, and no more. The room of a chunk that was made before
+/// is used again.
 pub(super) fn expand_all<M: Value>(
+    room: Option<Chunk>,
     stepper: &Stepper<'_, M>,
     level: &Level,
     places: &[u32],
@@ -357,10 +364,12 @@ pub(super) fn expand_all<M: Value>(
     orbits: &mut Option<Orbits<'_, M>>,
     talk: Option<&Talk>,
 ) -> Chunk {
-    let mut chunk = Chunk::new();
+    let mut chunk = room.unwrap_or_else(Chunk::new);
+    (chunk.generated, chunk.panic) = (0, None);
     if let Filter::Shared(_, threads) = filter {
-        chunk.proposals = (0..threads).map(|_| Vec::new()).collect();
-        chunk.recent = Recent(vec![0; Recent::SIZE]);
+        chunk.proposals.resize_with(threads, Vec::new);
+        chunk.proposals.iter_mut().for_each(Vec::clear);
+        chunk.recent.0.resize(Recent::SIZE, 0);
     }
     for place in places {
         chunk.expand(stepper, level, *place, &mut filter, orbits, talk);

@@ -38,6 +38,8 @@ pub(super) struct Search<'s, 'a, M: Value> {
     /// One for each thread.
     orbits: Vec<Option<Orbits<'s, M>>>,
     pub(super) bytes: usize,
+    /// What threads have filled before, to be filled again.
+    room: Vec<Chunk>,
     /// Who sends to whom, if that is used to leave steps out.
     talk: Option<Talk>,
 }
@@ -78,6 +80,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                 .map(|_| options.symmetry.as_ref().and_then(|symmetry| Orbits::new(symmetry, world)))
                 .collect(),
             bytes: 0,
+            room: Vec::new(),
             talk: None,
         }
     }
@@ -146,6 +149,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                     Some(End::Again) => {
                         (self.table, self.generated) = (Table::new(), 0);
                         self.parents.clear();
+                        self.room.clear();
                         self.reached.fill(false);
                         return self.breadth_first(states);
                     }
@@ -318,13 +322,13 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             let stepper = &Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
             let mut chunks = if threads == 1 && talk.is_none() {
                 let filter = Filter::Alone(&mut self.table);
-                vec![expand_all(stepper, level, &places, filter, &mut self.orbits[0], None)]
+                vec![expand_all(None, stepper, level, &places, filter, &mut self.orbits[0], None)]
             } else {
                 let table = &self.table;
                 let shares = places.chunks(places.len().div_ceil(threads).max(64));
                 let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
-                    let filter = Filter::Shared(table, threads);
-                    move || expand_all(stepper, level, share, filter, orbits, talk)
+                    let (filter, room) = (Filter::Shared(table, threads), self.room.pop());
+                    move || expand_all(room, stepper, level, share, filter, orbits, talk)
                 });
                 in_parallel(jobs.collect())
             };
@@ -348,6 +352,9 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                 for what in chunk.missing.drain(..) {
                     self.catalogue.find_out(what, &judge);
                 }
+            }
+            if threads > 1 {
+                self.room = chunks;
             }
             places.extend(later);
             batch.rounds.push(round);
