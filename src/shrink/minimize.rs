@@ -301,27 +301,28 @@ impl Search<'_> {
         // Nothing becomes larger, but what is round may stop being so when all of it becomes earlier.
         for _ in 0..MOST_ROUNDS {
             let before = self.best.clone();
-            self.leave_out_all(heard);
+            self.leave_out_all();
             self.merge(heard);
             self.simplify();
             if self.best == before || self.stopped {
-                return;
+                break;
             }
         }
-        self.leave_out_all(heard);
+        self.leave_out_all();
+        self.leave_out_nodes(heard);
     }
 
-    fn leave_out_all(&mut self, heard: &Heard) {
+    fn leave_out_all(&mut self) {
         loop {
             let before = self.best.clone();
-            self.leave_out(heard);
+            self.leave_out();
             if self.best == before || self.stopped {
                 return;
             }
         }
     }
 
-    fn leave_out(&mut self, heard: &Heard) {
+    fn leave_out(&mut self) {
         self.reduce(
             |case| case.faults.len(),
             |case, range| Case { faults: without(&case.faults, range), ..case.clone() },
@@ -330,19 +331,23 @@ impl Search<'_> {
             |case| case.edits.len(),
             |case, range| Case { edits: without(&case.edits, range), ..case.clone() },
         );
-        // Without some of its nodes, much never happens in any system.
+        let count = |case: &Case| case.operations.values().map(Vec::len).sum();
+        self.reduce(count, without_operations);
+        // Fewer operations are fewer messages, and an edit may mean one of the later of them.
+        if !self.best.edits.is_empty() {
+            self.reduce(count, without_operations_and_messages);
+        }
+    }
+
+    /// Last of all, so that what is left does not need them to be down. Without some of its nodes, much never happens in
+    /// any system, and that proves nothing.
+    fn leave_out_nodes(&mut self, heard: &Heard) {
         let proves = !self.subject.is_eventual(&self.target.property);
         for &node in heard.clients.iter().chain(&heard.nodes).filter(|_| proves) {
             if !self.best.absent.contains(&node) {
                 let candidate = lacking(&self.best, node);
                 self.first(&[candidate]);
             }
-        }
-        let count = |case: &Case| case.operations.values().map(Vec::len).sum();
-        self.reduce(count, without_operations);
-        // Fewer operations are fewer messages, and an edit may mean one of the later of them.
-        if !self.best.edits.is_empty() {
-            self.reduce(count, without_operations_and_messages);
         }
     }
 
