@@ -42,7 +42,7 @@ until = "8s"
     });
 }
 
-/// first violated at 1.122s.
+/// first violated at 0.741s.
 #[test]
 #[should_panic(expected = "is violated")]
 fn log_applies_retries_seed_0() {
@@ -81,11 +81,10 @@ until = "8s"
     netsplit::command::expect(&netsplit_models::multi_paxos::MultiPaxos, scenario, 0, "no request is applied twice", |sim| {
         *sim.network_mut() = Network::default();
         sim.set_delay(milliseconds(20));
-        sim.schedule(nanoseconds(0), Fault::Crash(NodeId::new(1)));
         sim.schedule(nanoseconds(0), Fault::Crash(NodeId::new(3)));
         sim.schedule(nanoseconds(0), Fault::Crash(NodeId::new(5)));
-        sim.edit(Edit::drop("n0>n4#2").of_kind("Done"));
-        sim.only_operations(NodeId::new(4), &[(1, nanoseconds(0)), (2, milliseconds(100))]);
+        sim.edit(Edit::drop("n0>n4#1").of_kind("Done"));
+        sim.only_operations(NodeId::new(4), &[(1, nanoseconds(0))]);
         std::time::Duration::from_nanos(0)
     });
 }
