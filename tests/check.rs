@@ -1,5 +1,8 @@
 //! Sweeps: what a failing property says, and that it says the same whoever ran it.
 
+mod counter;
+
+use counter::{Message, User};
 use netsplit::check::{Report, Violation};
 use netsplit::fault::{Fault, FaultPlan};
 use netsplit::model::{Model, Setup};
@@ -8,12 +11,6 @@ use netsplit::prelude::*;
 use netsplit::time::Time;
 use netsplit_models::multi_paxos::MultiPaxos;
 use std::process::Command;
-
-#[derive(Clone, Debug, Hash, PartialEq)]
-enum Message {
-    Increment,
-    Count(u64),
-}
 
 /// Counts what it is told, and writes the count down. `careful` decides whether it syncs before it
 /// answers.
@@ -41,37 +38,6 @@ impl Process for Counter {
 
     fn on_restart(&mut self, ctx: &mut Context<Self>) {
         self.count = ctx.read("count").expect("a record of ours").unwrap_or(0);
-    }
-}
-
-/// Increments every 100 ms, and remembers the highest answer.
-#[derive(Clone, Debug, Hash)]
-struct User {
-    server: NodeId,
-    left: u32,
-    highest: u64,
-}
-
-impl Process for User {
-    type Message = Message;
-    type Timer = ();
-
-    fn on_start(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_timer((), milliseconds(100));
-    }
-
-    fn on_message(&mut self, _: NodeId, message: Message, _: &mut Context<Self>) {
-        if let Message::Count(count) = message {
-            self.highest = self.highest.max(count);
-        }
-    }
-
-    fn on_timer(&mut self, (): (), ctx: &mut Context<Self>) {
-        ctx.send(self.server, Message::Increment);
-        self.left -= 1;
-        if self.left > 0 {
-            ctx.set_timer((), milliseconds(100));
-        }
     }
 }
 

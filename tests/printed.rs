@@ -1,15 +1,12 @@
 //! The tests that a failing check prints: they are pasted here as they are, each with a line that says how it fails.
 
+mod counter;
+
+use counter::{Message, User};
 use netsplit::check::Check;
 use netsplit::nemesis;
 use netsplit::prelude::*;
 use std::thread;
-
-#[derive(Clone, Debug, Hash, PartialEq)]
-enum Message {
-    Increment,
-    Count(u64),
-}
 
 /// Counts what it is told, and answers before the count is durable.
 #[derive(Clone, Debug, Default, Hash)]
@@ -30,37 +27,6 @@ impl Process for Counter {
 
     fn on_restart(&mut self, ctx: &mut Context<Self>) {
         self.0 = ctx.read("count").expect("a record of ours").unwrap_or(0);
-    }
-}
-
-/// Increments every 100 ms, and remembers the highest answer.
-#[derive(Clone, Debug, Hash)]
-struct User {
-    server: NodeId,
-    left: u32,
-    highest: u64,
-}
-
-impl Process for User {
-    type Message = Message;
-    type Timer = ();
-
-    fn on_start(&mut self, ctx: &mut Context<Self>) {
-        ctx.set_timer((), milliseconds(100));
-    }
-
-    fn on_message(&mut self, _: NodeId, message: Message, _: &mut Context<Self>) {
-        if let Message::Count(count) = message {
-            self.highest = self.highest.max(count);
-        }
-    }
-
-    fn on_timer(&mut self, (): (), ctx: &mut Context<Self>) {
-        ctx.send(self.server, Message::Increment);
-        self.left -= 1;
-        if self.left > 0 {
-            ctx.set_timer((), milliseconds(100));
-        }
     }
 }
 

@@ -14,8 +14,8 @@ pub struct Report {
     pub violation: Option<Violation>,
     /// The reachable properties that no seed reached; not known if there is a violation.
     pub unreached: Vec<String>,
-    /// The kinds that the nemesis draws ([`Nemesis::kinds`](crate::nemesis::Nemesis::kinds)) and that touched nothing under any seed; not known if
-    /// there is a violation.
+    /// The kinds that the nemesis draws ([`Nemesis::kinds`](crate::nemesis::Nemesis::kinds)) and that touched nothing
+    /// under any seed; not known if there is a violation.
     pub inert: Vec<String>,
 }
 
