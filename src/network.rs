@@ -5,8 +5,13 @@
 //! Its random numbers are a function of (seed, address, slot); its fate is those numbers applied to the
 //! link as it is when the message is sent.
 
+mod counters;
+
+pub(crate) use counters::Counters;
+
 use crate::distribution::{Distribution, uniform};
 use crate::node::{NodeId, ParseNodeError};
+use crate::random::{Domain, Random};
 use crate::time::{milliseconds, nanoseconds_of};
 use crate::topology::Topology;
 use std::collections::BTreeMap;
@@ -158,6 +163,12 @@ pub(crate) enum Block {
     Second,
 }
 
+/// What message `number` on a link draws.
+#[inline(always)]
+pub(crate) fn drawn(random: &Random, link: u64, number: u64, block: Block) -> [u64; 2] {
+    random.at(Domain::Message, link, number << 2 | block as u64)
+}
+
 /// All links.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
@@ -263,31 +274,20 @@ impl Network {
         Some(&self.topology.as_ref()?.regions()[index])
     }
 
-    /// What becomes of a message with these numbers; the second block is drawn if it is needed.
+    /// The delay of a message with these numbers, if all links are alike and none doubles a message, and it is not lost.
     #[inline(always)]
-    pub(crate) fn fate(
-        &self,
-        from: NodeId,
-        to: NodeId,
-        first: [u64; 2],
-        second: impl Fn() -> [u64; 2],
-    ) -> Fate {
-        let [loss, delay] = first;
-        if !self.links.is_empty() || !self.links_by_role.is_empty() || self.topology.is_some() {
-            return self.fate_on_own_link(from, to, first, second);
-        }
+    pub(crate) fn plain_delay(&self, [loss, delay]: [u64; 2]) -> Option<u64> {
         let Link { delay: distribution, loss_probability, duplication_probability } = &self.default_link;
-        if loss_probability.holds_for(loss) {
-            return Fate::Lost;
-        }
-        let after = distribution.nanoseconds(delay);
-        if duplication_probability.may_hold() {
-            return self.duplicated(from, to, after, None, second);
-        }
-        Fate::Arrives { after, copy_after: None }
+        let is_plain = self.links.is_empty()
+            && self.links_by_role.is_empty()
+            && self.topology.is_none()
+            && !duplication_probability.may_hold()
+            && !loss_probability.holds_for(loss);
+        if is_plain { Some(distribution.nanoseconds(delay)) } else { None }
     }
 
-    fn fate_on_own_link(
+    /// What becomes of a message with these numbers; the second block is drawn if it is needed.
+    pub(crate) fn fate(
         &self,
         from: NodeId,
         to: NodeId,
@@ -295,25 +295,16 @@ impl Network {
         second: impl Fn() -> [u64; 2],
     ) -> Fate {
         let own = self.own_link(from, to);
-        if own.unwrap_or(&self.default_link).loss_probability.holds_for(loss) {
+        let Link { loss_probability, duplication_probability, .. } = own.unwrap_or(&self.default_link);
+        if loss_probability.holds_for(loss) {
             return Fate::Lost;
         }
-        self.duplicated(from, to, self.delay(from, to, own, delay), own, second)
-    }
-
-    fn duplicated(
-        &self,
-        from: NodeId,
-        to: NodeId,
-        after: u64,
-        own: Option<&Link>,
-        second: impl Fn() -> [u64; 2],
-    ) -> Fate {
-        let probability = own.unwrap_or(&self.default_link).duplication_probability;
+        let after = self.delay(from, to, own, delay);
         let mut copy_after = None;
-        if probability.may_hold() {
+        if duplication_probability.may_hold() {
             let [duplication, copy_delay] = second();
-            copy_after = probability.holds_for(duplication).then(|| self.delay(from, to, own, copy_delay));
+            let is_doubled = duplication_probability.holds_for(duplication);
+            copy_after = is_doubled.then(|| self.delay(from, to, own, copy_delay));
         }
         Fate::Arrives { after, copy_after }
     }
@@ -336,67 +327,6 @@ impl Network {
         }
         let role = |node| self.members.get(&node).copied();
         self.links_by_role.get(&(role(from)?, role(to)?))
-    }
-}
-
-/// With so many nodes, messages are numbered on each link.
-const FEW_NODES: usize = 64;
-
-/// The numbers of messages. In a simulation of up to [`FEW_NODES`] nodes a message's number counts those on its link;
-/// in a larger one it counts those of its sender, so that ten billion links need no counters. Either way no two
-/// messages on a link have the same.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Counters {
-    nodes: usize,
-    /// By sender and receiver.
-    links: Vec<Count>,
-}
-
-/// How many messages were sent on a link, and what the next one draws first. It is a function of its address alone; to
-/// wait for it when it is asked for was a fifth of the time of a message between two nodes.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    sent: u64,
-    next: [u64; 2],
-}
-
-impl Counters {
-    /// There is one more node.
-    pub(crate) fn add(&mut self) {
-        self.nodes += 1;
-    }
-
-    /// The number of the next message, and what it draws first, which `draw` gives for its number. `sent` counts the
-    /// messages of its sender.
-    #[inline(always)]
-    pub(crate) fn next(
-        &mut self,
-        from: NodeId,
-        to: NodeId,
-        sent: &mut u64,
-        draw: impl Fn(u64) -> [u64; 2],
-    ) -> (u64, [u64; 2]) {
-        *sent += 1;
-        if self.nodes > FEW_NODES {
-            return (*sent, draw(*sent));
-        }
-        let at = from.index() * FEW_NODES + to.index();
-        if self.links.get(at).is_none_or(|count| count.sent == 0) {
-            self.begin(at, draw(1));
-        }
-        let count = &mut self.links[at];
-        let drawn = count.next;
-        count.sent += 1;
-        count.next = draw(count.sent + 1);
-        (count.sent, drawn)
-    }
-
-    /// Before the first message on a link.
-    #[cold]
-    fn begin(&mut self, at: usize, next: [u64; 2]) {
-        let links = self.links.len().max(self.nodes * FEW_NODES);
-        self.links.resize(links, Count::default());
-        self.links[at].next = next;
     }
 }
 
@@ -437,6 +367,24 @@ mod tests {
     }
 
     #[test]
+    fn the_short_way_gives_the_fate_of_the_long_one() {
+        let (from, to) = ends();
+        let mut network = Network::default();
+        network.default_link_mut().loss_probability = Probability::try_from(0.5).expect("in range");
+        let random = Random::new(1);
+        let mut lost = 0;
+        for number in 0..1_000 {
+            let first = drawn(&random, 1, number, Block::First);
+            let plain = network.plain_delay(first).map(|after| Fate::Arrives { after, copy_after: None });
+            assert_eq!(plain.unwrap_or(Fate::Lost), fate(&network, from, to, first));
+            lost += usize::from(plain.is_none());
+        }
+        assert!((400..600).contains(&lost));
+        network.set_link(from, to, Link::default());
+        assert_eq!(network.plain_delay([u64::MAX; 2]), None, "links differ");
+    }
+
+    #[test]
     fn a_link_is_directed() {
         let (from, to) = ends();
         let mut network = Network::default();
@@ -465,25 +413,6 @@ mod tests {
         assert!(matches!(fate(&network, from, from, numbers), Fate::Arrives { .. }));
         network.set_link(from, to, Link::default());
         assert!(matches!(fate(&network, from, to, numbers), Fate::Arrives { .. }));
-    }
-
-    #[test]
-    fn addresses_stay_unique_when_there_are_too_many_links_to_count() {
-        let mut counters = Counters::default();
-        let mut seen = std::collections::BTreeSet::new();
-        let mut sent = [0; 3];
-        for nodes in 1..200 {
-            counters.add();
-            for (from, sent) in sent.iter_mut().enumerate().take(nodes) {
-                for to in 0..nodes {
-                    let ends = (NodeId::new(from), NodeId::new(to));
-                    assert!(seen.insert((ends, counters.next(ends.0, ends.1, sent, |_| [0; 2]).0)));
-                }
-            }
-        }
-        let (first, second) = ends();
-        assert!(seen.contains(&((first, second), 63)), "counted by link as long as there are few nodes");
-        assert!(!seen.contains(&((first, second), 64)));
     }
 
     #[test]

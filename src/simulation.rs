@@ -302,7 +302,7 @@ impl<M: Value> Simulation<M> {
         if !self.stepped {
             self.sent_before.push((from, to, message.clone()));
         }
-        self.transmit(from, to, &mut Some(message));
+        self.transmit(from, to, message);
     }
 
     /// What a client has received, oldest first.

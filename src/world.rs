@@ -202,7 +202,7 @@ impl<M: Value> World<M> {
     #[inline]
     pub fn connected(&self, from: impl Into<NodeId>, to: impl Into<NodeId>) -> bool {
         let (from, to) = (from.into(), to.into());
-        !self.partitions.iter().any(|partition| partition.contains(from, to))
+        self.partitions.is_empty() || !self.partitions.iter().any(|partition| partition.contains(from, to))
     }
 
     /// Whether nothing is broken: no link is cut or slow, no node is crashed or paused, and every clock is right.

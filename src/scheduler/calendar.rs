@@ -27,6 +27,8 @@ const DAYS: [u64; 2] = [64, 1 << 20];
 const SPAN_BITS: u32 = 3;
 /// So many cancelled entries are never too many.
 const FEW_CANCELLED: usize = 1_000;
+/// With fewer events than this, their slots are near.
+const SOME: usize = 2_048;
 /// With fewer events than this, all that is asked for is near.
 const MANY: usize = 16_384;
 
@@ -117,9 +119,10 @@ impl Calendar {
             let mut place = self.few.len();
             self.few.push((time, slot));
             while place > 0 && self.few[place - 1].0 <= time {
-                self.few.swap(place - 1, place);
+                self.few[place] = self.few[place - 1];
                 place -= 1;
             }
+            self.few[place] = (time, slot);
         } else {
             self.put(slots, time, slot);
         }
@@ -306,7 +309,7 @@ impl Calendar {
         self.spare.push(entries);
         self.move_horizon(slots);
         self.has_begun = self.len >= MANY;
-        if self.has_begun {
+        if self.len >= SOME {
             slots.touch(self.today.iter().map(|entry| entry.slot));
         }
         Some(())

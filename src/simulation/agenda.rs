@@ -1,6 +1,7 @@
 //! What the driver keeps for each node: little for most of them, so that there can be many.
 
 use super::driver::{Delivery, Pending};
+use super::effects::Ahead;
 use crate::distribution::Distribution;
 use crate::node::NodeId;
 use crate::scheduler::Handle;
@@ -11,7 +12,12 @@ pub(super) struct Agendas<M> {
     all: Vec<Agenda<M>>,
     /// Whether there is a line: in many simulations there is none, and nothing is looked up.
     has_lines: bool,
+    /// Of the first [`FEW`] nodes.
+    ahead: Vec<Ahead>,
 }
+
+/// Of so many nodes it is kept what they draw next. Of more it would be further away than drawing takes.
+const FEW: usize = 4_096;
 
 struct Agenda<M> {
     awaited: Option<Handle>,
@@ -45,12 +51,27 @@ impl<M> Default for Line<M> {
 
 impl<M> Agendas<M> {
     pub(super) fn new() -> Self {
-        Agendas { all: Vec::new(), has_lines: false }
+        Agendas { all: Vec::new(), has_lines: false, ahead: Vec::new() }
     }
 
     /// One more node, and its start.
     pub(super) fn add(&mut self, start: Handle) {
         self.all.push(Agenda { awaited: Some(start), line: None });
+        if self.ahead.len() < FEW {
+            self.ahead.push(Ahead::default());
+        }
+    }
+
+    /// What the node draws next, if that is known.
+    #[inline(always)]
+    pub(super) fn ahead(&self, node: NodeId) -> Ahead {
+        self.ahead.get(node.index()).copied().unwrap_or_default()
+    }
+
+    /// The same, if it is kept.
+    #[inline(always)]
+    pub(super) fn ahead_mut(&mut self, node: NodeId) -> Option<&mut Ahead> {
+        self.ahead.get_mut(node.index())
     }
 
     /// How many nodes there are.

@@ -6,7 +6,7 @@ use super::driver::{Delivery, Pending};
 use crate::clock::Clock;
 use crate::distribution::Distribution;
 use crate::fault::Change;
-use crate::network::{Address, Block, Fate};
+use crate::network::{Address, Block, Fate, drawn};
 use crate::node::{NodeId, NodeKey};
 use crate::process::{Alarm, Effect, Environment, Other, Value};
 use crate::random::{Domain, Random, scale};
@@ -27,7 +27,18 @@ pub(super) struct Live<'a> {
     key: NodeKey,
     /// How many numbers the node has drawn.
     pub(super) draws: u64,
+    /// What it has drawn last, or draws next.
+    pub(super) ahead: Ahead,
     observed: bool,
+}
+
+/// A number that a node draws. It is a function of its address alone, and so it is drawn before it is asked for: to wait
+/// for it was a tenth of the time of a message among few nodes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ahead {
+    /// Which of the node's draws it is, counted from one.
+    count: u64,
+    number: u64,
 }
 
 impl<'a> Live<'a> {
@@ -37,16 +48,21 @@ impl<'a> Live<'a> {
         now: Time,
         world: &World<M>,
         random: &'a Random,
+        ahead: Ahead,
         observed: bool,
     ) -> Self {
         let (shown, key, draws) = (world.wall_clock(node, now), world.own_key(node), world.tally(node).draws);
-        Live { now, shown, misled: Cell::new(false), random, key, draws, observed }
+        Live { now, shown, misled: Cell::new(false), random, key, draws, ahead, observed }
     }
 
     #[inline]
     fn draw(&mut self) -> u64 {
         self.draws += 1;
-        self.random.at(Domain::Process, self.key.place(), self.draws)[0]
+        if self.ahead.count != self.draws {
+            self.ahead.count = self.draws;
+            self.ahead.number = self.random.at(Domain::Process, self.key.place(), self.draws)[0];
+        }
+        self.ahead.number
     }
 }
 
@@ -79,50 +95,65 @@ impl Environment for Live<'_> {
 /// Why there is a message to be sent.
 const SENT_ONCE: &str = "a message is sent once";
 
-/// What message `number` on a link draws.
-#[inline(always)]
-pub(super) fn drawn(random: &Random, link: u64, number: u64, block: Block) -> [u64; 2] {
-    random.at(Domain::Message, link, number << 2 | block as u64)
-}
-
 impl<M: Value> Simulation<M> {
     /// Applies an event, and lets the effects of its node take place. Links have no effects.
     pub(super) fn transition(&mut self, event: Event<M>) {
         let Some(node) = event.node() else {
             let (misled, key, draws) = (Cell::new(false), NodeKey::default(), 0);
             let (now, shown, random) = (self.now, self.now, &self.random);
-            let mut nobody = Live { now, shown, misled, random, key, draws, observed: false };
+            let ahead = Ahead::default();
+            let mut nobody = Live { now, shown, misled, random, key, draws, ahead, observed: false };
             return self.world.apply(event, &mut nobody, &mut self.effects);
         };
-        let mut live = Live::new(node, self.now, &self.world, &self.random, !self.observers.is_empty());
+        let ahead = self.agendas.ahead(node);
+        let mut live =
+            Live::new(node, self.now, &self.world, &self.random, ahead, !self.observers.is_empty());
         self.world.apply(event, &mut live, &mut self.effects);
-        let Live { misled, draws, .. } = live;
-        self.take_effect(node, misled.get(), draws);
+        let Live { misled, draws, ahead, .. } = live;
+        self.take_effect(node, misled.get(), draws, ahead);
     }
 
-    /// Lets what the handler of a node asked for take place. It may have been misled by its clock, and by now it has
-    /// drawn so many numbers.
+    /// Lets what the handler of a node asked for take place. It may have been misled by its clock, and by now the node
+    /// has drawn so many numbers.
     #[inline(always)]
-    pub(super) fn take_effect(&mut self, node: NodeId, misled: bool, draws: u64) {
+    pub(super) fn take_effect(&mut self, node: NodeId, misled: bool, draws: u64, ahead: Ahead) {
         self.world.tally_mut(node).draws = draws;
+        // It has drawn a number, and will again.
+        if ahead.count == draws
+            && draws > 0
+            && let Some(ahead) = self.agendas.ahead_mut(node)
+        {
+            let place = self.world.own_key(node).place();
+            let count = draws + 1;
+            *ahead = Ahead { count, number: self.random.at(Domain::Process, place, count)[0] };
+        }
         if misled {
             self.record(What::Misled { node, by_timer: false });
         }
-        // Nothing that takes place here lets a handler run, so there will be no more of them.
-        let mut effects = std::mem::take(&mut self.effects);
-        for effect in &mut effects {
+        // Most often it is one message. It is moved as such, and not as an effect: the processor waits where what was
+        // stored in parts is read as a whole, and the other way round.
+        if let [Effect::Send { to, message }] = &mut self.effects[..] {
+            let (to, message) = (*to, message.take().expect(SENT_ONCE));
+            // Nothing is left of it that has to be dropped.
+            std::mem::forget(self.effects.pop());
+            self.transmit(node, to, message);
+        } else if !self.effects.is_empty() {
+            self.take_effect_in_turn(node);
+        }
+    }
+
+    /// Nothing that takes place here lets a handler run, so there will be no more of them. (Not inlined: in a loop, the
+    /// compiler keeps at hand what only rare effects need, and for a single message that is a tenth more to do.)
+    #[inline(never)]
+    fn take_effect_in_turn(&mut self, node: NodeId) {
+        self.effects.reverse();
+        while let Some(effect) = self.effects.pop() {
             match effect {
-                Effect::Send { to, message } => self.transmit(node, *to, message),
-                Effect::SetTimer { slot, after } => self.set_timer(node, *slot, *after),
-                other => {
-                    let other = std::mem::replace(other, Effect::Sync { writes: 0 });
-                    self.perform(node, other);
-                }
+                Effect::Send { to, message } => self.transmit(node, to, message.expect(SENT_ONCE)),
+                Effect::SetTimer { slot, after } => self.set_timer(node, slot, after),
+                other => self.perform(node, other),
             }
         }
-        // As `clear` and an assignment would, but without a call for what has no heap.
-        while effects.pop().is_some() {}
-        std::mem::forget(std::mem::replace(&mut self.effects, effects));
     }
 
     fn perform(&mut self, node: NodeId, effect: Effect<M>) {
@@ -154,7 +185,8 @@ impl<M: Value> Simulation<M> {
     }
 
     fn set_timer(&mut self, node: NodeId, slot: usize, after: Duration) {
-        let (mut due, mut instant) = (self.now + after, self.now + after);
+        let mut due = self.now + after;
+        let mut instant = due;
         if self.world.has_wrong_clocks() {
             let clock = self.world.clock(node);
             due = clock.monotonic(self.now) + after;
@@ -220,41 +252,45 @@ impl<M: Value> Simulation<M> {
         }
     }
 
-    /// The address of the next message, the place of its link among addresses, and what it draws first.
+    /// The number of the next message, the place of its link among addresses, and what it draws first.
     #[inline(always)]
-    pub(super) fn address(&mut self, from: NodeId, to: NodeId) -> (Address, u64, [u64; 2]) {
+    pub(super) fn number(&mut self, from: NodeId, to: NodeId) -> (u64, u64, [u64; 2]) {
         let link = self.world.own_key(from).link(self.world.key(to));
-        let random = &self.random;
-        let draw = |number| drawn(random, link, number, Block::First);
-        let (number, first) = self.counters.next(from, to, &mut self.world.tally_mut(from).sent, draw);
-        (Address { from, to, number }, link, first)
+        let sent = &mut self.world.tally_mut(from).sent;
+        let (number, first) = self.counters.next(from, to, sent, &self.random, link);
+        (number, link, first)
     }
 
     /// Gives a message its address and its fate, and takes it.
+    ///
+    /// (The address is put together where somebody asks for it: who reads both nodes at once just after each was
+    /// written has to wait.)
     #[inline(always)]
-    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: &mut Option<M>) {
-        let (address, link, first) = self.address(from, to);
+    pub(super) fn transmit(&mut self, from: NodeId, to: NodeId, message: M) {
+        let (number, link, first) = self.number(from, to);
         if !self.observers.is_empty() {
-            let what = What::Sent { address, message: message.as_ref().expect(SENT_ONCE) };
+            let address = Address { from, to, number };
+            let what = What::Sent { address, message: &message };
             Self::tell(&mut self.observers, Record { time: self.now, what });
         }
         if !self.world.connected(from, to) {
-            return self.lose(address, message.as_ref().expect(SENT_ONCE), DropReason::Partition);
+            let address = Address { from, to, number };
+            return self.lose(address, &message, DropReason::Partition);
         }
-        let second = || drawn(&self.random, link, address.number, Block::Second);
-        let fate = self.network.fate(from, to, first, second);
-        match fate {
-            Fate::Arrives { after, copy_after: None }
-                if !self.world.has_slow_links() && self.edits.is_empty() =>
-            {
-                let delivery = Delivery::new(address, false, message.take());
+        match self.network.plain_delay(first) {
+            Some(after) if !self.world.has_slow_links() && self.edits.is_empty() => {
+                let delivery = Delivery::new(Address { from, to, number }, false, Some(message));
                 self.scheduler.schedule(self.now.after(after), Pending::Message(delivery));
             }
-            _ => self.launch_otherwise(address, message.take().expect(SENT_ONCE), fate),
+            _ => self.transmit_otherwise(Address { from, to, number }, message, link, first),
         }
     }
 
-    fn launch_otherwise(&mut self, address: Address, message: M, drawn: Fate) {
+    /// The same for a message that is lost or may be doubled, or whose link is not like others.
+    #[inline(never)]
+    fn transmit_otherwise(&mut self, address: Address, message: M, link: u64, first: [u64; 2]) {
+        let Address { from, to, number } = address;
+        let drawn = self.network.fate(from, to, first, || drawn(&self.random, link, number, Block::Second));
         let drawn = self.slowed(address, drawn);
         let (fate, reason) = self.edited(address, &message, drawn);
         self.launch(address, message, fate, reason);

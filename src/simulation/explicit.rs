@@ -1,9 +1,9 @@
 //! What a run has to say and to be told so that it can be made explicit, for whoever makes failures small.
 
 use super::Simulation;
-use super::effects::{Live, drawn};
+use super::effects::Live;
 use crate::caught::caught;
-use crate::network::{Address, Block, Fate};
+use crate::network::{Address, Block, Fate, drawn};
 use crate::node::NodeId;
 use crate::process::{Effect, Value};
 use crate::random::Domain;
@@ -38,7 +38,7 @@ impl<M: Value> Simulation<M> {
     /// take place. The error is a panic.
     pub(crate) fn rehearse(&mut self, node: NodeId, event: Event<M>) -> Result<Vec<Effect<M>>, String> {
         let mut effects = Vec::new();
-        let mut live = Live::new(node, self.now, &self.world, &self.random, false);
+        let mut live = Live::new(node, self.now, &self.world, &self.random, Default::default(), false);
         let happened = caught(|| self.world.apply(event, &mut live, &mut effects));
         self.world.tally_mut(node).draws = live.draws;
         happened.map(|()| effects)
@@ -59,6 +59,7 @@ impl<M: Value> Simulation<M> {
 
     /// What the next message from one to another is called.
     pub(crate) fn rehearse_send(&mut self, from: NodeId, to: NodeId) -> Address {
-        self.address(from, to).0
+        let number = self.number(from, to).0;
+        Address { from, to, number }
     }
 }

@@ -100,7 +100,7 @@ impl<P: Process> Cell<P::Message> for ProcessCell<P> {
     }
 
     fn touch(&self) -> usize {
-        self.beginning + self.timers.count()
+        self.beginning + self.timers.touch()
     }
 
     fn as_any(&self) -> &dyn Any {
