@@ -301,10 +301,11 @@ impl<'a, M: Value> Check<'a, M> {
             }
         });
         if let (Some(sim), Some(impact)) = (&run.sim, impact) {
-            let kinds = sim.observer(impact).of_drawn(&run.drawn);
-            let is_touched = |name: &String| kinds.get(name).is_some_and(|(_, touched)| *touched);
-            for (_, touched) in touched.iter().filter(|(name, _)| is_touched(name)) {
-                touched.store(true, Ordering::SeqCst);
+            let impact = sim.observer(impact);
+            for origin in run.drawn.origins.iter().filter(|origin| impact.of_drawn(origin).1) {
+                for (_, touched) in touched.iter().filter(|(name, _)| *name == origin.name) {
+                    touched.store(true, Ordering::SeqCst);
+                }
             }
         }
         run.failure

@@ -8,6 +8,7 @@ use crate::process::Value;
 use crate::property::When;
 use crate::shrink::{Case, Listener};
 use crate::time::Time;
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -55,10 +56,10 @@ struct Kept {
 /// Those of the test that runs, in the order of their names.
 fn kept(folder: &Path) -> Vec<Kept> {
     let (Some(test), Ok(entries)) = (test(), fs::read_dir(folder)) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "case"));
-    paths.sort();
-    paths.into_iter().filter_map(|path| read(path, &test)).collect()
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut sorted = BTreeSet::new();
+    sorted.extend(names.filter(|name| name.ends_with(".case")));
+    sorted.iter().filter_map(|name| read(folder.join(name), &test)).collect()
 }
 
 fn read(path: PathBuf, test: &str) -> Option<Kept> {

@@ -7,16 +7,17 @@ use crate::node::NodeId;
 use crate::time::{Time, nanoseconds_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::Duration;
 
 /// The delay in the middle, rounded to something near.
 pub(super) fn usual_delay(delays: &[Edit]) -> u64 {
     let span = |edit: &Edit| match edit.change {
-        Change::Delay(span) => Some(nanoseconds_of(span)),
+        Change::Delay(span) => Some(span),
         _ => None,
     };
-    let mut spans: Vec<u64> = delays.iter().filter_map(span).collect();
+    let mut spans: Vec<Duration> = delays.iter().filter_map(span).collect();
     spans.sort_unstable();
-    let middle = spans.get(spans.len() / 2).copied().unwrap_or(1_000_000);
+    let middle = spans.get(spans.len() / 2).map_or(1_000_000, |span| nanoseconds_of(*span));
     let unit = 10u64.pow(middle.max(1).ilog10());
     ((middle + unit / 2) / unit * unit).max(1)
 }
@@ -125,13 +126,12 @@ pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], ma
             ![one, other].contains(&(place - 1))
         });
         case.faults.extend(more);
-        case.faults.sort_by_key(|spell| spell.at);
-        case
+        case.in_order()
     };
     let (first, second) = (&case.faults[one], &case.faults[other]);
-    let named: BTreeSet<NodeId> = first.fault.nodes().into_iter().chain(second.fault.nodes()).collect();
+    let named = [first.fault.nodes(), second.fault.nodes()].concat();
     let mut faults: Vec<Fault> = Vec::new();
-    for &node in named.iter().filter(|node| nodes.contains(node)) {
+    for &node in nodes.iter().filter(|node| named.contains(node)) {
         let others = nodes.iter().copied().filter(|other| *other != node).collect();
         faults.push(Fault::Crash(node));
         faults.push(Fault::Partition(Links { from: vec![node], to: others, one_way: false }));

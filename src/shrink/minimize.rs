@@ -196,11 +196,15 @@ impl Search<'_> {
 
     /// The operations of those clients that invoke what is written down and nothing else.
     fn operations(&mut self, heard: &Heard) -> BTreeMap<NodeId, Vec<(u64, Time)>> {
-        let none = heard.operations.keys().map(|&client| (client, Vec::new())).collect();
+        let mut none = heard.operations.clone();
+        none.values_mut().for_each(Vec::clear);
         let (_, idle) = self.subject.listen(&Case { operations: none, ..self.best.clone() });
         self.runs += 1;
-        let listens = |(client, _): &(&NodeId, &Vec<_>)| !idle.operations.contains_key(client);
-        heard.operations.iter().filter(listens).map(|(client, all)| (*client, all.clone())).collect()
+        let mut operations = heard.operations.clone();
+        for client in idle.operations.keys() {
+            operations.remove(client);
+        }
+        operations
     }
 
     /// Tries cases in their order, and takes the first that fails in the same way.
@@ -398,8 +402,7 @@ impl Search<'_> {
 
     /// Smaller partitions, faults that stay, round times and delays.
     fn simplify(&mut self) {
-        let mut in_order = self.best.clone();
-        in_order.faults.sort_by_key(|spell| spell.at);
+        let in_order = self.best.clone().in_order();
         if in_order != self.best {
             self.first(&[in_order]);
         }
