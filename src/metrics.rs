@@ -317,10 +317,11 @@ impl Metrics {
                 windows[index] += 1;
             }
         }
-        let rate = |(index, count): (u64, u64)| {
-            (Time::from_nanoseconds(index * width), count as f64 / window.as_secs_f64())
-        };
-        (0..).zip(windows).map(rate).collect()
+        let mut rates = Vec::new();
+        for (index, count) in (0..).zip(windows) {
+            rates.push((Time::from_nanoseconds(index * width), count as f64 / window.as_secs_f64()));
+        }
+        rates
     }
 
     fn fault(&mut self, time: Time, fault: &Fault) {

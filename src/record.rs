@@ -9,7 +9,6 @@ use crate::node::NodeId;
 use crate::process::{AnyValue, Outcome};
 use crate::time::Time;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Write};
 use std::hash::{Hash, Hasher};
 
@@ -141,8 +140,8 @@ pub trait Observer<M>: Any {
 /// It is fed the records in their order: [`invoked`](Self::invoked) and [`responded`](Self::responded).
 #[derive(Clone, Debug, Default)]
 pub struct ClientNumbers {
-    /// For each node, its numbers.
-    numbers: BTreeMap<NodeId, Vec<Number>>,
+    /// By node.
+    numbers: Vec<Vec<Number>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,7 +155,8 @@ enum Number {
 impl ClientNumbers {
     /// The client number of an operation that is invoked now.
     pub fn invoked(&mut self, node: NodeId, operation: u64) -> u32 {
-        let numbers = self.numbers.entry(node).or_default();
+        self.numbers.resize(self.numbers.len().max(node.index() + 1), Vec::new());
+        let numbers = &mut self.numbers[node.index()];
         let lowest = numbers.iter().position(|number| *number == Number::Free).unwrap_or(numbers.len());
         numbers.resize(numbers.len().max(lowest + 1), Number::Free);
         numbers[lowest] = Number::Taken(operation);
@@ -165,7 +165,7 @@ impl ClientNumbers {
 
     /// What became of it. A late response changes nothing.
     pub fn responded(&mut self, node: NodeId, operation: u64, outcome: Outcome) {
-        let Some(numbers) = self.numbers.get_mut(&node) else { return };
+        let Some(numbers) = self.numbers.get_mut(node.index()) else { return };
         if let Some(number) = numbers.iter_mut().find(|number| **number == Number::Taken(operation)) {
             *number = match outcome {
                 Outcome::Ok | Outcome::Failed => Number::Free,

@@ -81,8 +81,12 @@ fn read(path: PathBuf, test: &str) -> Option<Kept> {
     const HEAD: [&str; 5] = ["test ", "engine ", "property ", "how ", "digest "];
     let is_head = |line: &str| HEAD.iter().any(|word| line.starts_with(word));
     // Lines keep their numbers.
-    let lines: Vec<&str> = text.lines().map(|line| if is_head(line) { "" } else { line }).collect();
-    match (lines.join("\n").parse(), of("property ")) {
+    let mut case = String::new();
+    for line in text.lines() {
+        case += if is_head(line) { "" } else { line };
+        case += "\n";
+    }
+    match (case.parse(), of("property ")) {
         (Ok(case), Some(property)) => Some(Kept { property: property.to_string(), case, path }),
         (Ok(_), None) => {
             eprintln!("netsplit: {}: there is no `property`; it is left out", path.display());
