@@ -16,7 +16,7 @@ pub use report::{Report, Violation};
 pub use small::Small;
 
 use crate::caught::caught;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultPlan, PlannedFault};
 use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
@@ -463,7 +463,9 @@ const PANICS: &str = " (which panics)";
 
 /// The part of a plan that has happened by `end`.
 fn planned(plan: &FaultPlan, end: Time) -> String {
-    let happened: Vec<String> =
-        plan.iter().filter(|planned| planned.at <= end).map(|planned| planned.to_string()).collect();
-    if happened.is_empty() { "no faults".to_string() } else { happened.join("; ") }
+    let mut happened = FaultPlan::default();
+    for PlannedFault { at, fault } in plan.iter().filter(|planned| planned.at <= end) {
+        happened.add(*at, fault.clone());
+    }
+    if happened.is_empty() { "no faults".to_string() } else { happened.to_string() }
 }

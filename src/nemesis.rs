@@ -184,7 +184,9 @@ impl Nemesis {
     /// The names of what it draws, as in a scenario: `crashes`, `crashes@leader`.
     pub fn kinds(&self) -> BTreeSet<String> {
         let mut kinds = BTreeSet::new();
-        kinds.extend(self.kinds.iter().map(Aimed::to_string));
+        for aimed in &self.kinds {
+            kinds.insert(aimed.to_string());
+        }
         kinds
     }
 

@@ -56,10 +56,17 @@ struct Kept {
 /// Those of the test that runs, in the order of their names.
 fn kept(folder: &Path) -> Vec<Kept> {
     let (Some(test), Ok(entries)) = (test(), fs::read_dir(folder)) else { return Vec::new() };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut sorted = BTreeSet::new();
-    sorted.extend(names.filter(|name| name.ends_with(".case")));
-    sorted.iter().filter_map(|name| read(folder.join(name), &test)).collect()
+    let mut names = BTreeSet::new();
+    for entry in entries.flatten() {
+        if let Ok(name) = entry.file_name().into_string() {
+            names.insert(name);
+        }
+    }
+    let mut kept = Vec::new();
+    for name in names.iter().filter(|name| name.ends_with(".case")) {
+        kept.extend(read(folder.join(name), &test));
+    }
+    kept
 }
 
 fn read(path: PathBuf, test: &str) -> Option<Kept> {

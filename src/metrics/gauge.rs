@@ -40,8 +40,8 @@ impl Gauge {
         let first = self.steps.partition_point(|&(time, _)| time <= span.start).saturating_sub(1);
         let last = self.steps.partition_point(|&(time, _)| time < span.end).max(first);
         let steps = &self.steps[first..last];
-        let ends = steps.iter().skip(1).map(|&(time, _)| time).chain([span.end]);
-        for (&(begin, value), end) in steps.iter().zip(ends) {
+        for (place, &(begin, value)) in steps.iter().enumerate() {
+            let end = steps.get(place + 1).map_or(span.end, |&(time, _)| time);
             let (begin, end) = (begin.max(span.start), end.min(span.end));
             if begin < end && value > 0 {
                 sum += u128::from(value) * (end - begin).as_nanos();

@@ -74,7 +74,9 @@ pub(crate) fn shrink(
     let operations = search.operations(&heard);
     let mut known = BTreeSet::new();
     let kept: Vec<Edit> = case.edits.clone();
-    known.extend(kept.iter().map(|edit| edit.address));
+    for edit in &kept {
+        known.insert(edit.address);
+    }
     let new = |edits: &[Edit]| edits.iter().filter(|edit| !known.contains(&edit.address)).cloned().collect();
     let (unusual, delays): (Vec<Edit>, Vec<Edit>) = (new(&heard.unusual), new(&heard.delays));
 
@@ -352,8 +354,10 @@ impl Search<'_> {
     /// Last of all, so that what is left does not need them to be down. Without some of its nodes, much never happens in
     /// any system, and that proves nothing.
     fn leave_out_nodes(&mut self, heard: &Heard) {
-        let proves = !self.subject.is_eventual(&self.target.property);
-        for &node in heard.clients.iter().chain(&heard.nodes).filter(|_| proves) {
+        if self.subject.is_eventual(&self.target.property) {
+            return;
+        }
+        for &node in heard.clients.iter().chain(&heard.nodes) {
             if !self.best.absent.contains(&node) {
                 let candidate = lacking(&self.best, node);
                 self.first(&[candidate]);
