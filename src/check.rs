@@ -16,7 +16,7 @@ pub use report::{Report, Violation};
 pub use small::Small;
 
 use crate::caught::caught;
-use crate::fault::FaultPlan;
+use crate::fault::{FaultPlan, PlannedFault};
 use crate::impact::Impact;
 use crate::nemesis::{Drawn, Nemesis};
 use crate::node::NodeId;
@@ -301,10 +301,11 @@ impl<'a, M: Value> Check<'a, M> {
             }
         });
         if let (Some(sim), Some(impact)) = (&run.sim, impact) {
-            let kinds = sim.observer(impact).of_drawn(&run.drawn);
-            let is_touched = |name: &String| kinds.get(name).is_some_and(|(_, touched)| *touched);
-            for (_, touched) in touched.iter().filter(|(name, _)| is_touched(name)) {
-                touched.store(true, Ordering::SeqCst);
+            let impact = sim.observer(impact);
+            for origin in run.drawn.origins.iter().filter(|origin| impact.of_drawn(origin).1) {
+                for (_, touched) in touched.iter().filter(|(name, _)| *name == origin.name) {
+                    touched.store(true, Ordering::SeqCst);
+                }
             }
         }
         run.failure
@@ -462,7 +463,9 @@ const PANICS: &str = " (which panics)";
 
 /// The part of a plan that has happened by `end`.
 fn planned(plan: &FaultPlan, end: Time) -> String {
-    let happened: Vec<String> =
-        plan.iter().filter(|planned| planned.at <= end).map(|planned| planned.to_string()).collect();
-    if happened.is_empty() { "no faults".to_string() } else { happened.join("; ") }
+    let mut happened = FaultPlan::default();
+    for PlannedFault { at, fault } in plan.iter().filter(|planned| planned.at <= end) {
+        happened.add(*at, fault.clone());
+    }
+    if happened.is_empty() { "no faults".to_string() } else { happened.to_string() }
 }

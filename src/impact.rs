@@ -7,10 +7,9 @@
 //! is no fault here.
 
 use crate::fault::{Fault, FaultKind, InForce};
-use crate::nemesis::{Drawn, Origin};
+use crate::nemesis::Origin;
 use crate::record::{DropReason, Observer, Record, What};
 use crate::time::Time;
-use std::collections::BTreeMap;
 
 /// A fault that took place. One that had nothing to do, such as a crash of a crashed node, did not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,22 +46,17 @@ impl Impact {
         self.applied.iter().any(|applied| applied.touched && applied.at == at && applied.fault == *fault)
     }
 
-    /// Of each kind that was drawn, by its name: whether a fault of it took place, and whether one made a
-    /// difference.
-    pub(crate) fn of_drawn(&self, drawn: &Drawn) -> BTreeMap<String, (bool, bool)> {
-        let mut kinds: BTreeMap<String, (bool, bool)> = BTreeMap::new();
-        for Origin { name, at, kind, fault } in &drawn.origins {
-            let (took_place, touched) = kinds.entry(name.clone()).or_default();
-            let is_it = |applied: &&Applied| {
-                let same = fault.as_ref().is_none_or(|fault| applied.fault == *fault);
-                applied.at == *at && same && applied.fault.kind() == Some(*kind)
-            };
-            for applied in self.applied.iter().filter(is_it) {
-                *took_place = true;
-                *touched |= applied.touched;
-            }
+    /// Whether a fault that was drawn so took place, and whether it made a difference.
+    pub(crate) fn of_drawn(&self, Origin { at, kind, fault, .. }: &Origin) -> (bool, bool) {
+        let is_it = |applied: &&Applied| {
+            let same = fault.as_ref().is_none_or(|fault| applied.fault == *fault);
+            applied.at == *at && same && applied.fault.kind() == Some(*kind)
+        };
+        let (mut took_place, mut touched) = (false, false);
+        for applied in self.applied.iter().filter(is_it) {
+            (took_place, touched) = (true, touched | applied.touched);
         }
-        kinds
+        (took_place, touched)
     }
 
     /// Whether some fault of this kind made a difference.

@@ -173,11 +173,13 @@ impl Metrics {
 
     /// What all nodes together counted under each name.
     pub fn totals(&self) -> BTreeMap<&'static str, Gauge> {
-        let mut names: BTreeMap<&'static str, Vec<&Gauge>> = BTreeMap::new();
-        for ((name, _), gauge) in &self.gauges {
-            names.entry(name).or_default().push(gauge);
+        let gauges: Vec<(&'static str, &Gauge)> =
+            self.gauges.iter().map(|(&(name, _), gauge)| (name, gauge)).collect();
+        let mut totals = BTreeMap::new();
+        for of_one_name in gauges.chunk_by(|(one, _), (other, _)| one == other) {
+            totals.insert(of_one_name[0].0, Gauge::sum(of_one_name.iter().map(|&(_, gauge)| gauge)));
         }
-        names.into_iter().map(|(name, gauges)| (name, Gauge::sum(gauges))).collect()
+        totals
     }
 
     /// How many operations ended so.
@@ -283,7 +285,7 @@ impl Metrics {
         let everybody = from.len() + to.len() == self.names.len();
         let (side, other) = if from.len() <= to.len() { (from, to) } else { (to, from) };
         let names = |side: &[NodeId]| {
-            let names: Vec<&str> = side.iter().map(|node| self.names[node].as_str()).collect();
+            let names: Vec<String> = side.iter().map(|node| self.names[node].clone()).collect();
             names.join(" ")
         };
         match one_way {
@@ -315,10 +317,11 @@ impl Metrics {
                 windows[index] += 1;
             }
         }
-        let rate = |(index, count): (u64, u64)| {
-            (Time::from_nanoseconds(index * width), count as f64 / window.as_secs_f64())
-        };
-        (0..).zip(windows).map(rate).collect()
+        let mut rates = Vec::new();
+        for (index, count) in (0..).zip(windows) {
+            rates.push((Time::from_nanoseconds(index * width), count as f64 / window.as_secs_f64()));
+        }
+        rates
     }
 
     fn fault(&mut self, time: Time, fault: &Fault) {

@@ -183,7 +183,11 @@ impl Nemesis {
 
     /// The names of what it draws, as in a scenario: `crashes`, `crashes@leader`.
     pub fn kinds(&self) -> BTreeSet<String> {
-        self.kinds.iter().map(Aimed::to_string).collect()
+        let mut kinds = BTreeSet::new();
+        for aimed in &self.kinds {
+            kinds.insert(aimed.to_string());
+        }
+        kinds
     }
 
     /// The names of what it is aimed at.

@@ -9,7 +9,6 @@ use crate::node::NodeId;
 use crate::process::{AnyValue, Outcome};
 use crate::time::Time;
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt::{self, Debug, Write};
 use std::hash::{Hash, Hasher};
 
@@ -141,28 +140,38 @@ pub trait Observer<M>: Any {
 /// It is fed the records in their order: [`invoked`](Self::invoked) and [`responded`](Self::responded).
 #[derive(Clone, Debug, Default)]
 pub struct ClientNumbers {
-    /// For each node, the numbers that are taken and by which operation; none if retired.
-    taken: BTreeMap<NodeId, BTreeMap<u32, Option<u64>>>,
+    /// By node.
+    numbers: Vec<Vec<Number>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Free,
+    /// By this operation.
+    Taken(u64),
+    Retired,
 }
 
 impl ClientNumbers {
     /// The client number of an operation that is invoked now.
     pub fn invoked(&mut self, node: NodeId, operation: u64) -> u32 {
-        let taken = self.taken.entry(node).or_default();
-        let free = (0..).zip(taken.keys()).find(|(number, taken)| number != *taken);
-        let number = free.map_or(taken.len() as u32, |(number, _)| number);
-        taken.insert(number, Some(operation));
-        number
+        self.numbers.resize(self.numbers.len().max(node.index() + 1), Vec::new());
+        let numbers = &mut self.numbers[node.index()];
+        let lowest = numbers.iter().position(|number| *number == Number::Free).unwrap_or(numbers.len());
+        numbers.resize(numbers.len().max(lowest + 1), Number::Free);
+        numbers[lowest] = Number::Taken(operation);
+        lowest as u32
     }
 
     /// What became of it. A late response changes nothing.
     pub fn responded(&mut self, node: NodeId, operation: u64, outcome: Outcome) {
-        let Some(taken) = self.taken.get_mut(&node) else { return };
-        let Some((&number, _)) = taken.iter().find(|(_, by)| **by == Some(operation)) else { return };
-        match outcome {
-            Outcome::Ok | Outcome::Failed => taken.remove(&number),
-            Outcome::Unknown => taken.insert(number, None),
-        };
+        let Some(numbers) = self.numbers.get_mut(node.index()) else { return };
+        if let Some(number) = numbers.iter_mut().find(|number| **number == Number::Taken(operation)) {
+            *number = match outcome {
+                Outcome::Ok | Outcome::Failed => Number::Free,
+                Outcome::Unknown => Number::Retired,
+            };
+        }
     }
 }
 

@@ -120,30 +120,23 @@ impl Spell {
     /// The faults of a plan, each with its repair, in the order of the repairs: many of them may be due at once, and
     /// happen in their order. A repair of nothing is left out.
     pub fn of(plan: &FaultPlan) -> Vec<Spell> {
-        let mut spells: Vec<Spell> = Vec::new();
-        let mut places: Vec<usize> = Vec::new();
-        for (place, planned) in plan.iter().enumerate() {
+        let (mut spells, mut open): (Vec<Spell>, Vec<Spell>) = (Vec::new(), Vec::new());
+        for planned in plan.iter() {
             let (at, fault) = (planned.at, planned.fault.normalized());
             if fault.kind().is_some() {
-                spells.push(Spell { at, until: None, fault });
-                places.push(usize::MAX);
+                open.push(Spell { at, until: None, fault });
                 continue;
             }
-            let ended = |spell: &Spell| {
+            let ends = |spell: &mut Spell| {
                 let links = matches!(spell.fault, Fault::Partition(_) | Fault::SlowLinks { .. });
-                spell.until.is_none()
-                    && (spell.fault.repair().as_ref() == Some(&fault) || fault == Fault::Heal && links)
+                spell.fault.repair().as_ref() == Some(&fault) || fault == Fault::Heal && links
             };
             let all = matches!(fault, Fault::Heal | Fault::SetClock(_));
-            let count = if all { usize::MAX } else { 1 };
-            let ends = spells.iter_mut().zip(&mut places).filter(|(spell, _)| ended(spell)).take(count);
-            for (spell, known) in ends {
-                (spell.until, *known) = (Some(at), place);
-            }
+            let ended = open.extract_if(.., ends).take(if all { usize::MAX } else { 1 });
+            spells.extend(ended.map(|spell| Spell { until: Some(at), ..spell }));
         }
-        let mut ordered: Vec<(usize, Spell)> = places.into_iter().zip(spells).collect();
-        ordered.sort_by_key(|&(place, _)| place);
-        ordered.into_iter().map(|(_, spell)| spell).collect()
+        spells.extend(open);
+        spells
     }
 }
 
@@ -163,6 +156,12 @@ impl Case {
             }
         }
         plan
+    }
+
+    /// The same with its faults in the order in which they begin.
+    fn in_order(mut self) -> Case {
+        self.faults.sort_by_key(|spell| spell.at);
+        self
     }
 
     /// How many faults and edits it has: what one would have to explain.

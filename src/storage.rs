@@ -9,7 +9,6 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -49,16 +48,23 @@ pub(crate) enum Write {
 /// Records and log at one moment. A torn entry is `None`.
 #[derive(Clone, Debug, Default, Hash, PartialEq, Eq)]
 struct Content {
-    records: BTreeMap<&'static str, Bytes>,
+    /// By name, in order; they are few.
+    records: Vec<(&'static str, Bytes)>,
     log: Vec<Option<Bytes>>,
 }
 
 impl Content {
+    /// The place of a record, or where it would be.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.records.binary_search_by(|(other, _)| (*other).cmp(name))
+    }
+
     fn apply(&mut self, write: Write) {
         match write {
-            Write::Record(name, bytes) => {
-                self.records.insert(name, bytes);
-            }
+            Write::Record(name, bytes) => match self.find(name) {
+                Ok(place) => self.records[place].1 = bytes,
+                Err(place) => self.records.insert(place, (name, bytes)),
+            },
             Write::Append(bytes) => self.log.push(Some(bytes)),
         }
     }
@@ -88,7 +94,7 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Decode`] if the record was written as another type.
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StorageError> {
-        self.view.records.get(name).map(|bytes| decode(bytes)).transpose()
+        self.view.find(name).ok().map(|place| decode(&self.view.records[place].1)).transpose()
     }
 
     /// The log's entries as the process reads them, oldest first.

@@ -69,14 +69,16 @@ impl Topology {
             if name != expected {
                 return Err(error(line, format!("row `{name}`: expected {expected}, as in the first row")));
             }
-            let times = cells
-                .map(|cell| milliseconds_from(cell).map_err(|problem| error(line, problem)))
-                .collect::<Result<Vec<_>, _>>()?;
+            let mut times = Vec::new();
+            for cell in cells {
+                let round_trip = milliseconds_from(cell).map_err(|problem| error(line, problem))?;
+                times.push(round_trip / 2);
+            }
             if times.len() != regions.len() {
                 let (found, expected) = (times.len(), regions.len());
                 return Err(error(line, format!("{found} times: the matrix is square, expected {expected}")));
             }
-            one_way.push(times.into_iter().map(|round_trip| round_trip / 2).collect());
+            one_way.push(times);
         }
         if one_way.len() != regions.len() {
             let (found, expected) = (one_way.len(), regions.len());

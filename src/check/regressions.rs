@@ -8,6 +8,7 @@ use crate::process::Value;
 use crate::property::When;
 use crate::shrink::{Case, Listener};
 use crate::time::Time;
+use std::collections::BTreeSet;
 use std::fs;
 use std::panic::Location;
 use std::path::{Path, PathBuf};
@@ -55,10 +56,17 @@ struct Kept {
 /// Those of the test that runs, in the order of their names.
 fn kept(folder: &Path) -> Vec<Kept> {
     let (Some(test), Ok(entries)) = (test(), fs::read_dir(folder)) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "case"));
-    paths.sort();
-    paths.into_iter().filter_map(|path| read(path, &test)).collect()
+    let mut names = BTreeSet::new();
+    for entry in entries.flatten() {
+        if let Ok(name) = entry.file_name().into_string() {
+            names.insert(name);
+        }
+    }
+    let mut kept = Vec::new();
+    for name in names.iter().filter(|name| name.ends_with(".case")) {
+        kept.extend(read(folder.join(name), &test));
+    }
+    kept
 }
 
 fn read(path: PathBuf, test: &str) -> Option<Kept> {
@@ -80,8 +88,12 @@ fn read(path: PathBuf, test: &str) -> Option<Kept> {
     const HEAD: [&str; 5] = ["test ", "engine ", "property ", "how ", "digest "];
     let is_head = |line: &str| HEAD.iter().any(|word| line.starts_with(word));
     // Lines keep their numbers.
-    let lines: Vec<&str> = text.lines().map(|line| if is_head(line) { "" } else { line }).collect();
-    match (lines.join("\n").parse(), of("property ")) {
+    let mut case = String::new();
+    for line in text.lines() {
+        case += if is_head(line) { "" } else { line };
+        case += "\n";
+    }
+    match (case.parse(), of("property ")) {
         (Ok(case), Some(property)) => Some(Kept { property: property.to_string(), case, path }),
         (Ok(_), None) => {
             eprintln!("netsplit: {}: there is no `property`; it is left out", path.display());

@@ -85,13 +85,19 @@ impl<M: Value> Faults<M> {
     /// Of each kind, written and drawn, by its name: whether a fault of it took place in a run, and whether one
     /// touched something.
     pub(super) fn impact(&self, plan: &FaultPlan, impact: &Impact) -> BTreeMap<String, (bool, bool)> {
-        let mut kinds = impact.of_drawn(&self.drawn);
+        let mut kinds: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+        let mut add = |name: String, (took_place, touched): (bool, bool)| {
+            let kind = kinds.entry(name).or_default();
+            *kind = (kind.0 | took_place, kind.1 | touched);
+        };
+        for origin in &self.drawn.origins {
+            add(origin.name.clone(), impact.of_drawn(origin));
+        }
         for planned in plan.iter() {
             let Some(kind) = planned.fault.kind() else { continue };
             if self.written.iter().any(|entry| entry.goes_wrong(planned)) {
-                let (took_place, touched) = kinds.entry(kind.to_string()).or_default();
-                *took_place |= impact.took_place(planned.at, &planned.fault);
-                *touched |= impact.touched(planned.at, &planned.fault);
+                let (at, fault) = (planned.at, &planned.fault);
+                add(kind.to_string(), (impact.took_place(at, fault), impact.touched(at, fault)));
             }
         }
         kinds

@@ -1,7 +1,6 @@
 //! What a node counts, over time: how long its line is, about how many transactions it is in doubt.
 
 use crate::time::Time;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -41,8 +40,8 @@ impl Gauge {
         let first = self.steps.partition_point(|&(time, _)| time <= span.start).saturating_sub(1);
         let last = self.steps.partition_point(|&(time, _)| time < span.end).max(first);
         let steps = &self.steps[first..last];
-        let ends = steps.iter().skip(1).map(|&(time, _)| time).chain([span.end]);
-        for (&(begin, value), end) in steps.iter().zip(ends) {
+        for (place, &(begin, value)) in steps.iter().enumerate() {
+            let end = steps.get(place + 1).map_or(span.end, |&(time, _)| time);
             let (begin, end) = (begin.max(span.start), end.min(span.end));
             if begin < end && value > 0 {
                 sum += u128::from(value) * (end - begin).as_nanos();
@@ -58,15 +57,15 @@ impl Gauge {
 
     /// These together: at each instant the sum of their values.
     pub fn sum<'a>(gauges: impl IntoIterator<Item = &'a Gauge>) -> Gauge {
-        let mut changes: BTreeMap<Time, u64> = BTreeMap::new();
+        let mut changes: Vec<(Time, u64)> = Vec::new();
         for gauge in gauges {
             let mut before = 0;
             for &(time, value) in &gauge.steps {
-                let change = changes.entry(time).or_default();
-                *change = change.wrapping_add(value).wrapping_sub(before);
+                changes.push((time, value.wrapping_sub(before)));
                 before = value;
             }
         }
+        changes.sort_unstable();
         let mut sum = Gauge::default();
         for (time, change) in changes {
             sum.say(time, sum.last().wrapping_add(change));

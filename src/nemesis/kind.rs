@@ -145,12 +145,17 @@ fn halves(nodes: &[NodeId]) -> Links {
 /// Each node hears only the majority that lies around it in the ring of `nodes`.
 fn majorities(nodes: &[NodeId]) -> Vec<Fault> {
     let (count, majority) = (nodes.len(), nodes.len() / 2 + 1);
-    let unheard = |place: usize| {
+    let mut faults = Vec::new();
+    for place in 0..count {
         let first = place + count - majority / 2;
-        let from = (first + majority..first + count).map(|place| nodes[place % count]).collect();
-        Links { from, to: vec![nodes[place]], one_way: true }.normalized()
-    };
-    (0..count).map(|place| Fault::Partition(unheard(place))).collect()
+        let mut unheard = Vec::new();
+        for place in first + majority..first + count {
+            unheard.push(nodes[place % count]);
+        }
+        let links = Links { from: unheard, to: vec![nodes[place]], one_way: true };
+        faults.push(Fault::Partition(links.normalized()));
+    }
+    faults
 }
 
 /// A number from `smallest` on, below `smallest` times two to the power of `doublings`; each doubling is as likely.

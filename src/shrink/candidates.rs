@@ -7,16 +7,18 @@ use crate::node::NodeId;
 use crate::time::{Time, nanoseconds_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::Duration;
 
 /// The delay in the middle, rounded to something near.
 pub(super) fn usual_delay(delays: &[Edit]) -> u64 {
-    let span = |edit: &Edit| match edit.change {
-        Change::Delay(span) => Some(nanoseconds_of(span)),
-        _ => None,
-    };
-    let mut spans: Vec<u64> = delays.iter().filter_map(span).collect();
+    let mut spans: Vec<Duration> = Vec::new();
+    for edit in delays {
+        if let Change::Delay(span) = edit.change {
+            spans.push(span);
+        }
+    }
     spans.sort_unstable();
-    let middle = spans.get(spans.len() / 2).copied().unwrap_or(1_000_000);
+    let middle = spans.get(spans.len() / 2).map_or(1_000_000, |span| nanoseconds_of(*span));
     let unit = 10u64.pow(middle.max(1).ilog10());
     ((middle + unit / 2) / unit * unit).max(1)
 }
@@ -24,9 +26,14 @@ pub(super) fn usual_delay(delays: &[Edit]) -> u64 {
 /// Rounder numbers of nanoseconds near this one, the roundest first.
 pub(super) fn round(span: u64) -> Vec<u64> {
     const UNITS: [u64; 6] = [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000];
-    let coarse = UNITS.into_iter().take_while(|unit| !span.is_multiple_of(*unit));
     let mut rounder: Vec<u64> = Vec::new();
-    for unit in coarse.filter(|unit| span >= *unit / 2) {
+    for unit in UNITS {
+        if span.is_multiple_of(unit) {
+            break;
+        }
+        if span < unit / 2 {
+            continue;
+        }
         for near in [(span + unit / 2) / unit * unit, span / unit * unit, span.div_ceil(unit) * unit] {
             if near != span && near > 0 && !rounder.contains(&near) {
                 rounder.push(near);
@@ -36,8 +43,19 @@ pub(super) fn round(span: u64) -> Vec<u64> {
     rounder
 }
 
-pub(super) fn round_time(time: Time) -> impl Iterator<Item = Time> {
-    round(time.as_nanoseconds()).into_iter().map(Time::from_nanoseconds)
+/// All times in it, to be moved.
+pub(super) fn times_of(case: &mut Case) -> Vec<&mut Time> {
+    let mut times = Vec::new();
+    for spell in &mut case.faults {
+        times.push(&mut spell.at);
+        times.extend(&mut spell.until);
+    }
+    for list in case.operations.values_mut() {
+        for (_, at) in list {
+            times.push(at);
+        }
+    }
+    times
 }
 
 /// Without some of its elements.
@@ -90,10 +108,9 @@ pub(super) fn links_of(fault: &Fault) -> Option<&Links> {
     }
 }
 
-pub(super) fn relinked(fault: &Fault, links: Links) -> Fault {
-    match fault {
-        Fault::SlowLinks { by, .. } => Fault::SlowLinks { links, by: *by },
-        _ => Fault::Partition(links),
+pub(super) fn relink(fault: &mut Fault, to: Links) {
+    if let Fault::Partition(links) | Fault::SlowLinks { links, .. } = fault {
+        *links = to;
     }
 }
 
@@ -114,24 +131,20 @@ pub(super) fn smaller(links: &Links) -> Vec<Links> {
     fewer
 }
 
-/// One fault in the place of two, or none: what one of them does, or what one node that they name suffers, for as long
+/// One fault in the place of two, of which `one` is the earlier, or none: what one of them does, or what one node that they name suffers, for as long
 /// as both last or on to the end. The plainest first.
 pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], may_stay: bool) -> Vec<Case> {
     let without_both = |more: Option<Spell>| {
         let mut case = case.clone();
-        let mut place = 0;
-        case.faults.retain(|_| {
-            place += 1;
-            ![one, other].contains(&(place - 1))
-        });
+        case.faults.remove(other);
+        case.faults.remove(one);
         case.faults.extend(more);
-        case.faults.sort_by_key(|spell| spell.at);
-        case
+        case.in_order()
     };
     let (first, second) = (&case.faults[one], &case.faults[other]);
-    let named: BTreeSet<NodeId> = first.fault.nodes().into_iter().chain(second.fault.nodes()).collect();
+    let named = [first.fault.nodes(), second.fault.nodes()].concat();
     let mut faults: Vec<Fault> = Vec::new();
-    for &node in named.iter().filter(|node| nodes.contains(node)) {
+    for &node in nodes.iter().filter(|node| named.contains(node)) {
         let others = nodes.iter().copied().filter(|other| *other != node).collect();
         faults.push(Fault::Crash(node));
         faults.push(Fault::Partition(Links { from: vec![node], to: others, one_way: false }));
@@ -145,10 +158,13 @@ pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], ma
         spans.push((at, None));
     }
     spans.push((first.at.max(second.at), until));
-    let one_fault = faults
-        .iter()
-        .flat_map(|fault| spans.iter().map(|&(at, until)| Spell { at, until, fault: fault.clone() }));
-    [None].into_iter().chain(one_fault.map(Some)).map(without_both).collect()
+    let mut cases = vec![without_both(None)];
+    for fault in faults {
+        for &(at, until) in &spans {
+            cases.push(without_both(Some(Spell { at, until, fault: fault.clone() })));
+        }
+    }
+    cases
 }
 
 /// In how many ways `size` of `count` places can be chosen.
@@ -160,24 +176,25 @@ pub(super) fn ways(count: usize, size: usize) -> usize {
 pub(super) fn choices(count: usize, size: usize) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];
     for _ in 0..size {
-        let longer = |chosen: &Vec<usize>| {
-            let next = chosen.last().map_or(0, |last| last + 1);
-            (next..count).map(|place| [&chosen[..], &[place]].concat()).collect::<Vec<_>>()
-        };
-        all = all.iter().flat_map(longer).collect();
+        let mut longer = Vec::new();
+        for chosen in &all {
+            for place in chosen.last().map_or(0, |last| last + 1)..count {
+                longer.push([&chosen[..], &[place]].concat());
+            }
+        }
+        all = longer;
     }
     all
 }
 
 /// With those of its faults and edits that are at these places, counted through both.
 pub(super) fn only(case: &Case, places: &[usize]) -> Case {
-    let count = case.faults.len();
-    let is_kept = |place: usize| places.binary_search(&place).is_ok();
-    let faults = case.faults.iter().enumerate().filter(|(place, _)| is_kept(*place));
-    let edits = case.edits.iter().enumerate().filter(|(place, _)| is_kept(count + place));
-    Case {
-        faults: faults.map(|(_, spell)| spell.clone()).collect(),
-        edits: edits.map(|(_, edit)| edit.clone()).collect(),
-        ..case.clone()
+    let mut few = Case { faults: Vec::new(), edits: Vec::new(), ..case.clone() };
+    for &place in places {
+        match case.faults.get(place) {
+            Some(spell) => few.faults.push(spell.clone()),
+            None => few.edits.push(case.edits[place - case.faults.len()].clone()),
+        }
     }
+    few
 }

@@ -97,13 +97,17 @@ impl Heard {
         for edit in case.edits.iter().filter(|edit| stale.contains(edit)) {
             let is_taken = |address| moved.edits.iter().any(|other| other.address == address);
             let link = |address: Address| (address.from, address.to);
-            let is_like = |other: &&Edit| {
-                link(other.address) == link(edit.address)
-                    && other.kind == edit.kind
-                    && !is_taken(other.address)
-            };
-            let all = self.unusual.iter().chain(&self.delays).filter(is_like).map(|other| other.address);
-            let nearest = all.min_by_key(|other| other.number.abs_diff(edit.address.number));
+            let distance = |address: Address| address.number.abs_diff(edit.address.number);
+            let mut nearest: Option<Address> = None;
+            for Edit { address, kind, .. } in self.unusual.iter().chain(&self.delays) {
+                if link(*address) == link(edit.address)
+                    && *kind == edit.kind
+                    && !is_taken(*address)
+                    && nearest.is_none_or(|nearest| distance(*address) < distance(nearest))
+                {
+                    nearest = Some(*address);
+                }
+            }
             let place = moved.edits.iter().position(|other| other == edit);
             if let (Some(address), Some(place)) = (nearest, place) {
                 moved.edits[place].address = address;

@@ -4,15 +4,14 @@
 //! that the result is the same for any number of threads. Only an interrupt depends on the clock.
 
 use super::candidates::{
-    choices, lacking, links_of, merged, only, relinked, round, round_time, smaller, usual_delay, ways,
-    without, without_operations, without_operations_and_messages,
+    choices, lacking, links_of, merged, only, relink, round, smaller, times_of, usual_delay, ways, without,
+    without_operations, without_operations_and_messages,
 };
 use super::{Base, Case, Failure, Heard, Options, Progress, Shrunk, Size, Spell};
 use crate::fault::{Change, Edit};
 use crate::node::NodeId;
 use crate::time::{Time, nanoseconds_of};
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::thread;
@@ -75,7 +74,9 @@ pub(crate) fn shrink(
     let operations = search.operations(&heard);
     let mut known = BTreeSet::new();
     let kept: Vec<Edit> = case.edits.clone();
-    known.extend(kept.iter().map(|edit| edit.address));
+    for edit in &kept {
+        known.insert(edit.address);
+    }
     let new = |edits: &[Edit]| edits.iter().filter(|edit| !known.contains(&edit.address)).cloned().collect();
     let (unusual, delays): (Vec<Edit>, Vec<Edit>) = (new(&heard.unusual), new(&heard.delays));
 
@@ -85,23 +86,25 @@ pub(crate) fn shrink(
     explicit.operations = operations;
     let with = |base: Base, edits: &[&[Edit]]| Case { base, edits: edits.concat(), ..explicit.clone() };
     let usual = usual_delay(&heard.delays);
-    let constants = round(usual).into_iter().chain([usual, 1_000_000, 5_000_000, 10_000_000, 20_000_000]);
-    let constants = constants.map(|delay| Base::Constant(Duration::from_nanos(delay)));
-    let mut plain: Vec<Case> = constants.map(|base| with(base, &[&kept, &unusual])).collect();
+    let mut starts = Vec::new();
+    if case.base == Base::Drawn {
+        let rounder = round(usual);
+        for delay in rounder.iter().chain(&[usual, 1_000_000, 5_000_000, 10_000_000, 20_000_000]) {
+            starts.push(with(Base::Constant(Duration::from_nanos(*delay)), &[&kept, &unusual]));
+        }
+    } else {
+        starts.push(explicit.clone());
+    }
     let written = with(Base::Constant(Duration::from_nanos(usual)), &[&kept, &unusual, &delays]);
     let lossless = with(Base::Lossless, &[&kept, &unusual]);
-    if case.base != Base::Drawn {
-        plain = vec![explicit.clone()];
-    }
-    let mut starts = plain;
     starts.extend([lossless, explicit.clone(), case.clone()]);
     let found = search.smallest_of(&starts, &written, &heard);
     let (found, is_minimal) = found.unwrap_or_else(|| (case.clone(), false));
     let (failure, small) = subject.listen(&found);
     // A node that is left out for clarity's sake is no cause; one that must be absent is.
     let must_lack = |node: &&NodeId| {
-        let absent = found.absent.iter().copied().filter(|other| other != *node).collect();
-        let present = Case { absent, ..found.clone() };
+        let mut present = Case { absent: BTreeSet::new(), ..found.clone() };
+        present.absent.extend(found.absent.iter().filter(|other| other != node));
         !small.clients.contains(node) && !subject.run(&present).is_some_and(|other| other.is_like(&target))
     };
     let lacking = found.absent.iter().filter(must_lack).count();
@@ -179,28 +182,39 @@ impl Search<'_> {
     /// delays.
     fn keep_few(&mut self, starts: &[Case]) -> bool {
         let best = self.best.clone();
-        let drawn = starts.iter().filter(|start| !matches!(start.base, Base::Constant(_)));
-        let drawn = drawn.take(2).filter(|_| best.items() > MOST_FEW);
-        iter::once(&best).chain(drawn).any(|from| {
-            let mut left = MOST_CHOICES;
-            let few = (1..best.items()).map_while(|size| {
-                left = left.checked_sub(ways(from.items(), size))?;
-                Some(choices(from.items(), size))
-            });
-            few.flatten().collect::<Vec<_>>().chunks(self.options.threads.max(1)).any(|chunk| {
+        let mut sources = vec![&best];
+        if best.items() > MOST_FEW {
+            let drawn = starts.iter().filter(|start| !matches!(start.base, Base::Constant(_)));
+            sources.extend(drawn.take(2));
+        }
+        for from in sources {
+            let (mut left, mut few) = (MOST_CHOICES, Vec::new());
+            for size in 1..best.items() {
+                let Some(rest) = left.checked_sub(ways(from.items(), size)) else { break };
+                left = rest;
+                few.extend(choices(from.items(), size));
+            }
+            for chunk in few.chunks(self.options.threads.max(1)) {
                 let candidates: Vec<Case> = chunk.iter().map(|places| only(from, places)).collect();
-                self.first(&candidates)
-            })
-        })
+                if self.first(&candidates) {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// The operations of those clients that invoke what is written down and nothing else.
     fn operations(&mut self, heard: &Heard) -> BTreeMap<NodeId, Vec<(u64, Time)>> {
-        let none = heard.operations.keys().map(|&client| (client, Vec::new())).collect();
+        let mut none = heard.operations.clone();
+        none.values_mut().for_each(Vec::clear);
         let (_, idle) = self.subject.listen(&Case { operations: none, ..self.best.clone() });
         self.runs += 1;
-        let listens = |(client, _): &(&NodeId, &Vec<_>)| !idle.operations.contains_key(client);
-        heard.operations.iter().filter(listens).map(|(client, all)| (*client, all.clone())).collect()
+        let mut operations = heard.operations.clone();
+        for client in idle.operations.keys() {
+            operations.remove(client);
+        }
+        operations
     }
 
     /// Tries cases in their order, and takes the first that fails in the same way.
@@ -249,10 +263,8 @@ impl Search<'_> {
         // What ran beside the first that fails is no part of the search.
         let tried = first.map_or(batch.len(), |place| place + 1);
         self.runs += tried as u64;
-        for case in
-            batch[..tried].iter().zip(&failing).filter(|(_, failing)| !**failing).map(|(case, _)| case)
-        {
-            if case.edits.len() <= FEW {
+        for (case, failing) in batch[..tried].iter().zip(&failing) {
+            if !failing && case.edits.len() <= FEW {
                 self.refused.insert(case.to_string());
             }
         }
@@ -342,8 +354,10 @@ impl Search<'_> {
     /// Last of all, so that what is left does not need them to be down. Without some of its nodes, much never happens in
     /// any system, and that proves nothing.
     fn leave_out_nodes(&mut self, heard: &Heard) {
-        let proves = !self.subject.is_eventual(&self.target.property);
-        for &node in heard.clients.iter().chain(&heard.nodes).filter(|_| proves) {
+        if self.subject.is_eventual(&self.target.property) {
+            return;
+        }
+        for &node in heard.clients.iter().chain(&heard.nodes) {
             if !self.best.absent.contains(&node) {
                 let candidate = lacking(&self.best, node);
                 self.first(&[candidate]);
@@ -354,36 +368,32 @@ impl Search<'_> {
     /// One fault in the place of two, as long as there are such: what no single removal shows.
     fn merge(&mut self, heard: &Heard) {
         let may_stay = !self.subject.is_eventual(&self.target.property);
-        let mut changed = self.best.faults.len() <= MOST_MERGED;
-        while changed && !self.stopped {
-            let count = self.best.faults.len();
-            let pairs = (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other)));
+        'again: while self.best.faults.len() <= MOST_MERGED && !self.stopped {
             let best = self.best.clone();
-            changed = pairs
-                .into_iter()
-                .any(|(one, other)| self.first(&merged(&best, one, other, &heard.nodes, may_stay)));
+            for one in 0..best.faults.len() {
+                for other in one + 1..best.faults.len() {
+                    if self.first(&merged(&best, one, other, &heard.nodes, may_stay)) {
+                        continue 'again;
+                    }
+                }
+            }
+            return;
         }
     }
 
     /// Everything earlier, and operations with small numbers.
     fn begin_early(&mut self) {
-        let faults = self.best.faults.iter().map(|spell| spell.at);
-        let operations = self.best.operations.values().flatten().map(|(_, at)| *at);
-        let Some(first) = faults.chain(operations).min() else { return };
-        let earlier = |first_at: Duration| {
-            let by = first.since(Time::ZERO + first_at);
-            let shift = |time: &mut Time| *time = Time::ZERO + time.since(Time::ZERO + by);
-            let mut case = self.best.clone();
-            for spell in &mut case.faults {
-                shift(&mut spell.at);
-                spell.until.iter_mut().for_each(shift);
+        let mut candidates = Vec::new();
+        for start in [0, 100, 200, 500, 1_000, 2_000].map(Duration::from_millis) {
+            let (mut case, start) = (self.best.clone(), Time::ZERO + start);
+            let mut times = times_of(&mut case);
+            let Some(first) = times.iter().map(|time| **time).min() else { return };
+            if start < first {
+                let by = first.since(start);
+                times.iter_mut().for_each(|time| **time = Time::ZERO + time.since(Time::ZERO + by));
+                candidates.push(case);
             }
-            case.operations.values_mut().flatten().for_each(|(_, at)| shift(at));
-            case
-        };
-        let starts = [0, 100, 200, 500, 1_000, 2_000].map(Duration::from_millis);
-        let starts = starts.into_iter().filter(|start| Time::ZERO + *start < first);
-        let candidates: Vec<Case> = starts.map(earlier).collect();
+        }
         self.first(&candidates);
         for client in self.best.operations.keys().copied().collect::<Vec<_>>() {
             let mut case = self.best.clone();
@@ -398,77 +408,71 @@ impl Search<'_> {
 
     /// Smaller partitions, faults that stay, round times and delays.
     fn simplify(&mut self) {
-        let mut in_order = self.best.clone();
-        in_order.faults.sort_by_key(|spell| spell.at);
+        let in_order = self.best.clone().in_order();
         if in_order != self.best {
             self.first(&[in_order]);
         }
         self.begin_early();
         let stays = !self.subject.is_eventual(&self.target.property);
         for place in 0..self.best.faults.len() {
-            let spell = self.best.faults[place].clone();
-            let with = |best: &Case, change: &dyn Fn(&mut Spell)| {
-                let mut case = best.clone();
-                change(&mut case.faults[place]);
-                case
-            };
-            if stays && spell.until.is_some() {
-                let candidate = with(&self.best, &|spell| spell.until = None);
-                self.first(&[candidate]);
+            if stays && self.best.faults[place].until.is_some() {
+                let mut case = self.best.clone();
+                case.faults[place].until = None;
+                self.first(&[case]);
             }
             while let Some(links) = links_of(&self.best.faults[place].fault) {
-                let smaller = smaller(links).into_iter().map(|links| {
-                    with(&self.best, &|spell| spell.fault = relinked(&spell.fault, links.clone()))
-                });
-                let candidates: Vec<Case> = smaller.collect();
+                let mut candidates = Vec::new();
+                for links in smaller(links) {
+                    let mut case = self.best.clone();
+                    relink(&mut case.faults[place].fault, links);
+                    candidates.push(case);
+                }
                 if !self.first(&candidates) {
                     break;
                 }
             }
-            let (at, until) = (spell.at, self.best.faults[place].until);
-            let earlier = |at: &Time| until.is_none_or(|until| *at < until);
-            let candidates: Vec<Case> =
-                round_time(at).filter(earlier).map(|at| with(&self.best, &|spell| spell.at = at)).collect();
-            self.first(&candidates);
-            if let Some(until) = until {
-                let at = self.best.faults[place].at;
-                let later = round_time(until).filter(|until| *until > at);
-                let candidates: Vec<Case> =
-                    later.map(|until| with(&self.best, &|spell| spell.until = Some(until))).collect();
-                self.first(&candidates);
+            let Spell { at, until, .. } = self.best.faults[place];
+            let end = until.map_or(u64::MAX, Time::as_nanoseconds);
+            self.make_round(at.as_nanoseconds(), 0..end, &|case, at| {
+                case.faults[place].at = Time::from_nanoseconds(at);
+            });
+            if until.is_some() {
+                let begin = self.best.faults[place].at.as_nanoseconds();
+                self.make_round(end, begin + 1..u64::MAX, &|case, until| {
+                    case.faults[place].until = Some(Time::from_nanoseconds(until));
+                });
             }
         }
         for place in 0..self.best.edits.len() {
-            let (Change::Delay(span) | Change::Duplicate(span)) = self.best.edits[place].change else {
-                continue;
-            };
-            let with = |span: u64| {
-                let mut case = self.best.clone();
-                let (Change::Delay(old) | Change::Duplicate(old)) = &mut case.edits[place].change else {
-                    return case;
-                };
-                *old = Duration::from_nanos(span);
-                case
-            };
-            let candidates: Vec<Case> = round(nanoseconds_of(span)).into_iter().map(with).collect();
-            self.first(&candidates);
+            if let Change::Delay(span) | Change::Duplicate(span) = self.best.edits[place].change {
+                self.make_round(nanoseconds_of(span), 0..u64::MAX, &|case, span| {
+                    if let Change::Delay(old) | Change::Duplicate(old) = &mut case.edits[place].change {
+                        *old = Duration::from_nanos(span);
+                    }
+                });
+            }
         }
-        let written: Vec<(NodeId, usize)> = self
-            .best
-            .operations
-            .iter()
-            .flat_map(|(&client, list)| (0..list.len()).map(move |i| (client, i)))
-            .collect();
-        for (client, place) in written {
-            let with = |at: Time| {
-                let mut case = self.best.clone();
-                case.operations.entry(client).and_modify(|list| list[place].1 = at);
-                case
-            };
-            let candidates: Vec<Case> =
-                round_time(self.best.operations[&client][place].1).map(with).collect();
-            self.first(&candidates);
+        for (client, list) in self.best.operations.clone() {
+            for (place, (_, at)) in list.iter().enumerate() {
+                self.make_round(at.as_nanoseconds(), 0..u64::MAX, &|case, at| {
+                    let at = Time::from_nanoseconds(at);
+                    case.operations.entry(client).and_modify(|list| list[place].1 = at);
+                });
+            }
         }
+    }
+
+    /// Tries rounder numbers in the place of `number`, the roundest first, of those that are `within`.
+    fn make_round(&mut self, number: u64, within: Range<u64>, change: &dyn Fn(&mut Case, u64)) {
+        let mut candidates = Vec::new();
+        for rounder in round(number) {
+            if within.contains(&rounder) {
+                let mut case = self.best.clone();
+                change(&mut case, rounder);
+                candidates.push(case);
+            }
+        }
+        self.first(&candidates);
     }
 }
 

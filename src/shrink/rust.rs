@@ -21,10 +21,15 @@ pub(crate) fn commands(case: &Case) -> Vec<String> {
     }
     let schedule =
         |at: Time, it: &Fault| format!("sim.schedule({}, {});", span(at.since(Time::ZERO)), fault(it));
-    let absent = case.absent.iter().map(|node| schedule(Time::ZERO, &Fault::Crash(*node)));
-    lines.extend(absent);
-    lines.extend(case.plan().iter().map(|planned| schedule(planned.at, &planned.fault)));
-    lines.extend(case.edits.iter().map(|it| format!("sim.edit({});", edit(it))));
+    for node in &case.absent {
+        lines.push(schedule(Time::ZERO, &Fault::Crash(*node)));
+    }
+    for planned in case.plan().iter() {
+        lines.push(schedule(planned.at, &planned.fault));
+    }
+    for it in &case.edits {
+        lines.push(format!("sim.edit({});", edit(it)));
+    }
     for (client, operations) in &case.operations {
         let all: Vec<String> = operations
             .iter()
@@ -47,17 +52,27 @@ pub(crate) fn test(name: &str, how: &str, lines: &[String]) -> String {
         ("network::Network", &["Network::"]),
         ("prelude::*", &["seconds(", "NodeId::"]),
     ];
-    let uses =
-        paths.iter().filter(|(_, used)| are_used(used)).map(|(path, _)| format!("use netsplit::{path};"));
-    let body = uses.chain(lines.iter().cloned()).map(|line| format!("    {line}\n"));
-    let says: String = format!("{how}.").lines().map(|line| format!("/// {line}\n")).collect();
-    format!("{says}#[test]\nfn {}() {{\n{}}}\n", function_name(name), body.collect::<String>())
+    let mut test = String::new();
+    for line in format!("{how}.").lines() {
+        test += &format!("/// {line}\n");
+    }
+    test += &format!("#[test]\nfn {}() {{\n", function_name(name));
+    for (path, _) in paths.iter().filter(|(_, used)| are_used(used)) {
+        test += &format!("    use netsplit::{path};\n");
+    }
+    for line in lines {
+        test += &format!("    {line}\n");
+    }
+    test + "}\n"
 }
 
 /// A text as the name of a function.
 fn function_name(text: &str) -> String {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name = words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("_");
+    let mut name = String::new();
+    for word in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        name += if name.is_empty() { "" } else { "_" };
+        name += &word.to_ascii_lowercase();
+    }
     match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         true => name,
         false => format!("it_{name}"),

@@ -105,15 +105,12 @@ fn read_line(case: &mut Case, line: &str) -> Option<()> {
         }
         "operations" => {
             let (client, list) = rest.strip_prefix("of ")?.split_once(':')?;
-            let operation = |text: &str| {
+            let mut operations = Vec::new();
+            for text in list.split(',').filter(|_| !list.trim().is_empty()) {
                 let (number, at) = text.trim().split_once(" at ")?;
-                Some((number.parse().ok()?, time(at)?))
-            };
-            let list: Option<Vec<(u64, Time)>> = match list.trim() {
-                "" => Some(Vec::new()),
-                list => list.split(',').map(operation).collect(),
-            };
-            case.operations.insert(client.parse().ok()?, list?);
+                operations.push((number.parse().ok()?, time(at)?));
+            }
+            case.operations.insert(client.parse().ok()?, operations);
         }
         "delay" if rest.starts_with("of all ") => {
             case.base = Base::Constant(parse_span(rest.strip_prefix("of all ")?).ok()?);
@@ -180,8 +177,11 @@ fn links(text: &str) -> Option<Links> {
     let one_way = text.contains('>');
     let (from, to) = text.split_once(if one_way { '>' } else { '|' })?;
     let side = |text: &str| -> Option<Vec<NodeId>> {
-        let inner = text.trim().strip_prefix('{')?.strip_suffix('}')?;
-        inner.split_whitespace().map(|node| node.parse().ok()).collect()
+        let mut nodes = Vec::new();
+        for node in text.trim().strip_prefix('{')?.strip_suffix('}')?.split_whitespace() {
+            nodes.push(node.parse().ok()?);
+        }
+        Some(nodes)
     };
     Some(Links { from: side(from)?, to: side(to)?, one_way })
 }
