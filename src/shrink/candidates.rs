@@ -131,8 +131,8 @@ pub(super) fn smaller(links: &Links) -> Vec<Links> {
     fewer
 }
 
-/// One fault in the place of two, of which `one` is the earlier, or none: what one of them does, or what one node that they name suffers, for as long
-/// as both last or on to the end. The plainest first.
+/// One fault in the place of two, of which `one` is the earlier, or none: what one of them does, or what one node that
+/// they name suffers, for as long as both last or on to the end. The plainest first.
 pub(super) fn merged(case: &Case, one: usize, other: usize, nodes: &[NodeId], may_stay: bool) -> Vec<Case> {
     let without_both = |more: Option<Spell>| {
         let mut case = case.clone();
