@@ -39,24 +39,21 @@ impl States {
 #[derive(Default)]
 pub(super) struct Level {
     pieces: Vec<States>,
-    /// Of each, its piece and its place there.
-    order: Vec<(u32, u32)>,
+    /// Of each, the place of its first state.
+    starts: Vec<usize>,
+    len: usize,
 }
 
 impl Level {
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.len
     }
 
-    /// Takes in states that are yet to be put in order; the number of their piece.
-    pub(super) fn adopt(&mut self, states: States) -> u32 {
-        self.pieces.push(states);
-        self.pieces.len() as u32 - 1
-    }
-
-    /// Puts the state at `at` of a piece next.
-    pub(super) fn put(&mut self, piece: u32, at: u32) {
-        self.order.push((piece, at));
+    /// Puts states behind the others: of a piece the first `count`.
+    pub(super) fn append(&mut self, piece: States, count: usize) {
+        self.pieces.push(piece);
+        self.starts.push(self.len);
+        self.len += count;
     }
 
     pub(super) fn push(&mut self, state: &[u32], print: u128) {
@@ -64,18 +61,17 @@ impl Level {
         one.words.extend_from_slice(state);
         one.ends.push(one.words.len());
         one.prints.push(print);
-        let piece = self.adopt(one);
-        self.put(piece, 0);
+        self.append(one, 1);
     }
 
     #[inline]
     pub(super) fn get(&self, place: usize) -> (&[u32], u128) {
-        let (piece, at) = self.order[place];
-        self.pieces[piece as usize].get(at as usize)
+        let piece = self.starts.partition_point(|start| *start <= place) - 1;
+        self.pieces[piece].get(place - self.starts[piece])
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.pieces.iter().map(States::bytes).sum::<usize>() + self.len() * size_of::<(u32, u32)>()
+        self.pieces.iter().map(States::bytes).sum::<usize>()
     }
 }
 
@@ -106,30 +102,31 @@ impl Found {
     }
 }
 
-/// A step to a state that may be new: the thread to which its shard belongs will know. In one cache line.
-pub(super) struct Proposal {
-    /// What stands for the state in the table: its fingerprint, or that of its orbit.
-    key: u128,
-    print: u128,
-    action: Action,
-    outcome: u32,
-    history: u32,
-    origin: Origin,
+/// Steps to states that may be new, for the thread to which their shards belong: it reads the keys, and nothing else.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// What stands for the states in the table: fingerprints, or those of their orbits.
+    keys: Vec<u128>,
+    /// Which steps of the chunk they are.
+    steps: Vec<u32>,
 }
 
 /// What one thread makes of its share of a batch.
 pub(super) struct Chunk {
-    /// The new states, if nobody else asks for them.
+    /// The new states.
     pub(super) found: Found,
-    /// The steps, by the thread that will know, where several threads ask.
-    pub(super) proposals: Vec<Vec<Proposal>>,
+    /// The steps from the states of the share, if several threads ask; else from the last of them.
+    steps: Vec<Successor>,
+    /// The places of these states, and where the steps from each end.
+    ends: Vec<(u32, u32)>,
+    /// What is asked of each thread.
+    pub(super) asked: Vec<Asked>,
     pub(super) generated: usize,
     /// Those of its states of which something is missing, and what.
     pub(super) missed: Vec<u32>,
     pub(super) missing: Vec<Missing>,
     pub(super) panic: Option<Panic>,
     recent: Recent,
-    scratch: Vec<Successor>,
 }
 
 /// What was proposed lately, to propose less: a state is often found from several that stand near each other. It is
@@ -175,13 +172,14 @@ impl Chunk {
     pub(super) fn new() -> Self {
         Chunk {
             found: Found::default(),
-            proposals: Vec::new(),
+            steps: Vec::new(),
+            ends: Vec::new(),
+            asked: Vec::new(),
             generated: 0,
             missed: Vec::new(),
             missing: Vec::new(),
             panic: None,
             recent: Recent::default(),
-            scratch: Vec::new(),
         }
     }
 
@@ -196,16 +194,20 @@ impl Chunk {
         talk: Option<&Talk>,
     ) -> bool {
         let (state, print) = level.get(place as usize);
-        let mut steps = std::mem::take(&mut self.scratch);
-        steps.clear();
-        let known = self.missing.len();
-        let result = stepper.successors(state, print, &mut steps, &mut self.missing);
+        let mut all = std::mem::take(&mut self.steps);
+        if let Filter::Alone(_) = filter {
+            all.clear();
+        }
+        let (first, known) = (all.len(), self.missing.len());
+        let result = stepper.successors(state, print, &mut all, &mut self.missing);
         if self.missing.len() > known {
             self.missed.push(place);
-            self.scratch = steps;
+            all.truncate(first);
+            self.steps = all;
             return false;
         }
-        let kept = self.reduced(stepper, talk, &steps, state, filter, orbits);
+        let steps = &all[first..];
+        let kept = self.reduced(stepper, talk, steps, state, filter, orbits);
         let is_kept = |step: &Successor| kept & node_of(stepper.catalogue, step.action) != 0;
         self.generated += steps.iter().filter(|step| is_kept(step)).count();
         if let Err((action, message)) = result {
@@ -219,23 +221,44 @@ impl Chunk {
                 None => step.print,
                 Some(orbits) => orbits.of(stepper, state, step),
             };
-            let origin = (place, ordinal as u32);
             match filter {
                 Filter::Alone(table) => {
                     if table.insert(key) {
-                        self.found.write(stepper, state, step, origin);
+                        self.found.write(stepper, state, step, (place, ordinal as u32));
                     }
                 }
                 Filter::Shared(..) if self.recent.knows(key) => {}
                 Filter::Shared(_, threads) => {
-                    let owner = shard_of(key) / shards_of_one(*threads);
-                    let Successor { print, action, outcome, history } = *step;
-                    self.proposals[owner].push(Proposal { key, print, action, outcome, history, origin });
+                    let asked = &mut self.asked[shard_of(key) / shards_of_one(*threads)];
+                    asked.keys.push(key);
+                    asked.steps.push((first + ordinal) as u32);
                 }
             }
         }
-        self.scratch = steps;
+        self.ends.push((place, all.len() as u32));
+        self.steps = all;
         true
+    }
+
+    /// Writes the states that these steps lead to, in the order of the steps.
+    pub(super) fn write<'n, M: Value>(
+        &mut self,
+        stepper: &Stepper<'_, M>,
+        level: &Level,
+        new: impl Iterator<Item = &'n Vec<u32>>,
+    ) {
+        let mut is_new = vec![false; self.steps.len()];
+        new.flatten().for_each(|step| is_new[*step as usize] = true);
+        let mut first = 0;
+        for &(place, end) in &self.ends {
+            let steps = first..end as usize;
+            first = end as usize;
+            let mut state = None;
+            for at in steps.clone().filter(|at| is_new[*at]) {
+                let state = *state.get_or_insert_with(|| level.get(place as usize).0);
+                self.found.write(stepper, state, &self.steps[at], (place, (at - steps.start) as u32));
+            }
+        }
     }
 
     /// The nodes whose steps are taken.
@@ -263,22 +286,18 @@ impl Chunk {
     }
 }
 
-/// Which of the steps lead to new states: of equal ones the first. All of them are of these `shards`, the first of which
-/// has the number `first`.
-pub(super) fn settle<'p, M: Value>(
-    stepper: &Stepper<'_, M>,
-    level: &Level,
+/// Which of the steps that were asked about, of each chunk, lead to new states: of equal ones the first. All of them
+/// are of these `shards`, the first of which has the number `first`.
+pub(super) fn settle<'p>(
     (first, shards): (usize, &mut [Shard]),
-    proposals: impl Iterator<Item = &'p Proposal>,
-) -> Found {
-    let mut found = Found::default();
-    for &Proposal { key, print, action, outcome, history, origin } in proposals {
-        if shards[shard_of(key) - first].insert(key) {
-            let step = Successor { print, action, outcome, history };
-            found.write(stepper, level.get(origin.0 as usize).0, &step, origin);
-        }
-    }
-    found
+    asked: impl Iterator<Item = &'p Asked>,
+) -> Vec<Vec<u32>> {
+    let mut is_new = |key: u128| shards[shard_of(key) - first].insert(key);
+    let of_one = |Asked { keys, steps }: &Asked| {
+        let steps = keys.iter().zip(steps).filter(|(key, _)| is_new(**key));
+        steps.map(|(_, step)| *step).collect()
+    };
+    asked.map(of_one).collect()
 }
 
 /// A property that a state breaks.
@@ -331,6 +350,10 @@ impl<M: Value> Judge<M> {
         state: &[u32],
         reached: &mut [bool],
     ) -> Option<String> {
+        let broken = || catalogue.broken(state[map.nodes + HISTORY]).map(str::to_string);
+        if properties.is_empty() {
+            return broken();
+        }
         let world = self.world(catalogue, map, state);
         let judged = caught(|| {
             for (index, property) in properties.iter().enumerate() {
@@ -343,7 +366,7 @@ impl<M: Value> Judge<M> {
             None
         });
         match judged {
-            Ok(None) => catalogue.broken(state[map.nodes + HISTORY]).map(str::to_string),
+            Ok(None) => broken(),
             Ok(Some(index)) => Some(properties[index].name.clone()),
             Err(_) => properties.iter().find_map(|property| match caught(|| property.holds(world)) {
                 Ok(_) => None,
@@ -367,8 +390,13 @@ pub(super) fn expand_all<M: Value>(
     let mut chunk = room.unwrap_or_else(Chunk::new);
     (chunk.generated, chunk.panic) = (0, None);
     if let Filter::Shared(_, threads) = filter {
-        chunk.proposals.resize_with(threads, Vec::new);
-        chunk.proposals.iter_mut().for_each(Vec::clear);
+        chunk.steps.clear();
+        chunk.ends.clear();
+        chunk.asked.resize_with(threads, Asked::default);
+        for Asked { keys, steps } in &mut chunk.asked {
+            keys.clear();
+            steps.clear();
+        }
         chunk.recent.0.resize(Recent::SIZE, 0);
     }
     for place in places {

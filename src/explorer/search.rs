@@ -6,7 +6,7 @@
 
 use super::catalogue::Catalogue;
 use super::level::{
-    Broken, Chunk, Filter, Found, Judge, Level, Origin, Panic, expand_all, settle, shards_of_one,
+    Broken, Chunk, Filter, Found, Judge, Level, Panic, expand_all, settle, shards_of_one,
 };
 use super::path::{Path, Printed, initial};
 use super::reduction::{self, Talk};
@@ -20,7 +20,7 @@ use crate::property::{Property, When};
 /// How many states of a level are expanded before the new ones are sorted out.
 const BATCH: usize = 1 << 15;
 /// How many of them threads expand before they sort out what is new, so that it is still near.
-const ROUND: usize = 1 << 13;
+const ROUND: usize = 1 << 15;
 /// A level that is smaller is expanded in order, and what is missing is found out on the way.
 const SMALL: usize = 1 << 11;
 
@@ -247,20 +247,12 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             }
         }
         let mut is_full = false;
-        for round in rounds {
-            let mut new: Vec<(Origin, u32, u32)> = Vec::new();
-            for Found { states, origins, .. } in round {
-                let piece = next.adopt(states);
-                new.extend(origins.into_iter().zip(0..).map(|(origin, at)| (origin, piece, at)));
-            }
-            // Runs that are in order, one from each thread: this merges them.
-            new.sort();
+        for Found { states, origins, .. } in rounds.into_iter().flatten() {
             let room = self.options.max_states - self.parents.len();
-            is_full |= new.len() > room;
-            for (origin, piece, at) in new.into_iter().take(room) {
-                next.put(piece, at);
-                self.parents.push((base as u32 + origin.0, origin.1));
-            }
+            is_full |= origins.len() > room;
+            next.append(states, origins.len().min(room));
+            let parents = origins.into_iter().take(room);
+            self.parents.extend(parents.map(|(place, ordinal)| (base as u32 + place, ordinal)));
         }
         match (panic, broken) {
             (Some(panic), Some(broken)) if panic.origin < broken.origin => return Some(End::Panic(panic)),
@@ -320,7 +312,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         while !places.is_empty() {
             let later = places.split_off(places.len().min(most));
             let stepper = &Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-            let mut chunks = if threads == 1 && talk.is_none() {
+            let mut chunks = if threads == 1 && talk.is_none() && std::env::var("SHARED").is_err() {
                 let filter = Filter::Alone(&mut self.table);
                 vec![expand_all(None, stepper, level, &places, filter, &mut self.orbits[0], None)]
             } else {
@@ -330,32 +322,34 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                     let (filter, room) = (Filter::Shared(table, threads), self.room.pop());
                     move || expand_all(room, stepper, level, share, filter, orbits, talk)
                 });
-                in_parallel(jobs.collect())
+                let mut chunks = in_parallel(jobs.collect());
+                let of_one = shards_of_one(threads);
+                let owners = self.table.0.chunks_mut(of_one).enumerate();
+                let all = &chunks;
+                let jobs = owners.map(|(owner, shards)| {
+                    let asked = all.iter().map(move |chunk| &chunk.asked[owner]);
+                    move || settle((owner * of_one, shards), asked)
+                });
+                let new = &in_parallel(jobs.collect());
+                let jobs = chunks.iter_mut().enumerate().map(|(number, chunk)| {
+                    move || chunk.write(stepper, level, new.iter().map(move |of_one| &of_one[number]))
+                });
+                in_parallel(jobs.collect());
+                chunks
             };
-            let all: &[Chunk] = &chunks;
-            let of_one = shards_of_one(threads);
-            let owners = self.table.0.chunks_mut(of_one).enumerate();
-            let jobs = owners.map(|(owner, shards)| {
-                let proposals = all.iter().filter_map(move |chunk| chunk.proposals.get(owner)).flatten();
-                move || settle(stepper, level, (owner * of_one, shards), proposals)
-            });
-            let mut round = in_parallel(jobs.collect());
             places.clear();
+            let mut round = Vec::new();
             for chunk in &mut chunks {
                 batch.generated += chunk.generated;
                 let panics = batch.panic.take().into_iter().chain(chunk.panic.take());
                 batch.panic = panics.min_by_key(|panic| panic.origin);
-                if chunk.proposals.is_empty() {
-                    round = vec![std::mem::take(&mut chunk.found)];
-                }
+                round.push(std::mem::take(&mut chunk.found));
                 places.append(&mut chunk.missed);
                 for what in chunk.missing.drain(..) {
                     self.catalogue.find_out(what, &judge);
                 }
             }
-            if threads > 1 {
-                self.room = chunks;
-            }
+            self.room = chunks;
             places.extend(later);
             batch.rounds.push(round);
         }
