@@ -8,7 +8,7 @@ use super::table::{SHARDS, Shard, Table, shard_of};
 use crate::caught::caught;
 use crate::process::Value;
 use crate::property::{Property, When};
-use crate::world::{Event, World};
+use crate::world::{Event, Part, World};
 
 /// States and their fingerprints.
 #[derive(Default)]
@@ -27,6 +27,12 @@ impl States {
     pub(super) fn get(&self, at: usize) -> (&[u32], u128) {
         let begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         (&self.words[begin..self.ends[at]], self.prints[at])
+    }
+
+    fn clear(&mut self) {
+        self.words.clear();
+        self.ends.clear();
+        self.prints.clear();
     }
 
     fn bytes(&self) -> usize {
@@ -68,6 +74,12 @@ impl Level {
     pub(super) fn get(&self, place: usize) -> (&[u32], u128) {
         let piece = self.starts.partition_point(|start| *start <= place) - 1;
         self.pieces[piece].get(place - self.starts[piece])
+    }
+
+    /// Its room, to be filled again: memory that is given back and taken anew makes threads wait for each other.
+    pub(super) fn room(mut self) -> Vec<States> {
+        self.pieces.iter_mut().for_each(States::clear);
+        self.pieces
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -129,7 +141,7 @@ pub(super) struct Chunk {
     recent: Recent,
 }
 
-/// What was proposed lately, to propose less: a state is often found from several that stand near each other. It is
+/// What was asked about lately, to ask less: a state is often found from several that stand near each other. It is
 /// small, and so near; to ask the table itself costs as much as what it spares.
 ///
 /// Zero stands for nothing, as in the table.
@@ -139,7 +151,7 @@ struct Recent(Vec<u128>);
 impl Recent {
     const SIZE: usize = 1 << 14;
 
-    /// Whether `key` is known to have been proposed. It is known from now on, until another takes its place.
+    /// Whether `key` is known to have been asked about. It is known from now on, until another takes its place.
     #[inline]
     fn knows(&mut self, key: u128) -> bool {
         let key = key.max(1);
@@ -311,12 +323,17 @@ pub(super) struct Broken {
 pub(super) struct Judge<M: 'static> {
     world: World<M>,
     parts: Vec<u32>,
+    /// Copies of its own of the catalogue's, by number: threads that count who uses the same ones wait for each other.
+    own: Vec<Option<Part<M>>>,
     split: u32,
+    /// Which properties hold in some state that it was asked about.
+    pub(super) reached: Vec<bool>,
 }
 
 impl<M: Value> Judge<M> {
-    pub(super) fn new(world: &World<M>) -> Self {
-        Judge { world: world.clone(), parts: vec![u32::MAX; world.count()], split: 0 }
+    pub(super) fn new(world: &World<M>, properties: usize) -> Self {
+        let (parts, reached) = (vec![u32::MAX; world.count()], vec![false; properties]);
+        Judge { world: world.clone(), parts, own: Vec::new(), split: 0, reached }
     }
 
     /// The world in this state.
@@ -324,8 +341,12 @@ impl<M: Value> Judge<M> {
         for (known, part) in self.parts.iter_mut().zip(state) {
             if known != part {
                 *known = *part;
-                let there = &catalogue.parts[*part as usize];
-                self.world.set_part(crate::node::NodeId::new(there.node), &there.part);
+                let (there, number) = (&catalogue.parts[*part as usize], *part as usize);
+                if self.own.len() <= number {
+                    self.own.resize_with(catalogue.parts.len(), || None);
+                }
+                let own = self.own[number].get_or_insert_with(|| there.part.copy());
+                self.world.set_part(crate::node::NodeId::new(there.node), own);
             }
         }
         let split = state[map.nodes + super::successors::SPLIT];
@@ -341,25 +362,43 @@ impl<M: Value> Judge<M> {
         &self.world
     }
 
-    /// The first property that `state` breaks; takes note of what it reaches.
+    /// What the new states break first, and takes note of what they reach, unless that is `known` to be reached.
+    pub(super) fn judge_all(
+        &mut self,
+        stepper: &Stepper<'_, M>,
+        properties: &[Property<'_, M>],
+        found: &Found,
+        known: &[bool],
+    ) -> Option<Broken> {
+        let mut broken = None;
+        for (at, &origin) in found.origins.iter().enumerate().filter(|(at, _)| found.changed[*at]) {
+            if let Some(property) = self.judge(stepper, properties, found.states.get(at).0, known) {
+                broken = broken.or(Some(Broken { origin, property }));
+            }
+        }
+        broken
+    }
+
+    /// The first property that `state` breaks. It is asked what it reaches whatever other states of its batch do: a
+    /// property may panic, and that must not depend on who judges which.
     pub(super) fn judge(
         &mut self,
-        catalogue: &Catalogue<M>,
-        map: &Map,
+        stepper: &Stepper<'_, M>,
         properties: &[Property<'_, M>],
         state: &[u32],
-        reached: &mut [bool],
+        known: &[bool],
     ) -> Option<String> {
-        let broken = || catalogue.broken(state[map.nodes + HISTORY]).map(str::to_string);
+        let broken = || stepper.catalogue.broken(stepper.word(state, HISTORY)).map(str::to_string);
         if properties.is_empty() {
             return broken();
         }
-        let world = self.world(catalogue, map, state);
+        self.world(stepper.catalogue, stepper.map, state);
+        let (world, reached) = (&self.world, &mut self.reached);
         let judged = caught(|| {
             for (index, property) in properties.iter().enumerate() {
                 match property.when {
                     When::Always if !property.holds(world) => return Some(index),
-                    When::Reachable if !reached[index] && property.holds(world) => reached[index] = true,
+                    When::Reachable if !known[index] && property.holds(world) => reached[index] = true,
                     _ => {}
                 }
             }
@@ -379,7 +418,7 @@ impl<M: Value> Judge<M> {
 /// Expands the states at `places` of `level` with what is known, and no more. The room of a chunk that was made before
 /// is used again.
 pub(super) fn expand_all<M: Value>(
-    room: Option<Chunk>,
+    mut chunk: Chunk,
     stepper: &Stepper<'_, M>,
     level: &Level,
     places: &[u32],
@@ -387,17 +426,16 @@ pub(super) fn expand_all<M: Value>(
     orbits: &mut Option<Orbits<'_, M>>,
     talk: Option<&Talk>,
 ) -> Chunk {
-    let mut chunk = room.unwrap_or_else(Chunk::new);
     (chunk.generated, chunk.panic) = (0, None);
     if let Filter::Shared(_, threads) = filter {
         chunk.steps.clear();
         chunk.ends.clear();
         chunk.asked.resize_with(threads, Asked::default);
+        chunk.recent.0.resize(Recent::SIZE, 0);
         for Asked { keys, steps } in &mut chunk.asked {
             keys.clear();
             steps.clear();
         }
-        chunk.recent.0.resize(Recent::SIZE, 0);
     }
     for place in places {
         chunk.expand(stepper, level, *place, &mut filter, orbits, talk);
