@@ -32,7 +32,7 @@ impl Shard {
     /// Puts `print` in; false if it was there.
     #[inline]
     pub(super) fn insert(&mut self, print: u128) -> bool {
-        if self.count * 4 >= self.slots.len() * 3 {
+        if self.slots.is_empty() {
             self.grow();
         }
         let print = print.max(1);
@@ -47,6 +47,10 @@ impl Shard {
         }
         self.slots[at] = print;
         self.count += 1;
+        // Only now: its size depends on what is in it, and not on how often that was put in.
+        if self.count * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
         true
     }
 
