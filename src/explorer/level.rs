@@ -123,7 +123,7 @@ pub(super) struct Asked {
     steps: Vec<u32>,
 }
 
-/// What one thread makes of its share of a batch.
+/// What one thread makes of its share of a batch; its room is used for the next.
 pub(super) struct Chunk {
     /// The new states.
     pub(super) found: Found,
@@ -430,7 +430,7 @@ pub(super) fn expand_all<M: Value>(
     if let Filter::Shared(_, threads) = filter {
         chunk.steps.clear();
         chunk.ends.clear();
-        chunk.asked.resize_with(threads, Asked::default);
+        chunk.asked.resize_with(chunk.asked.len().max(threads), Asked::default);
         chunk.recent.0.resize(Recent::SIZE, 0);
         for Asked { keys, steps } in &mut chunk.asked {
             keys.clear();

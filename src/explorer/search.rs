@@ -313,11 +313,12 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     /// table, and then write those that their own steps lead to.
     fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>, goes_deeper: bool) -> Batch {
         let judge = |history: &_| self.options.judge(history);
-        let threads = self.options.threads.max(1);
         let talk = self.talk.as_ref();
         let (properties, reached) = (&self.options.properties, &self.reached);
         let mut batch = Batch::default();
         while !places.is_empty() {
+            // To wait for others costs more than a few states, as those of which something was missing.
+            let threads = if places.len() < SMALL { 1 } else { self.options.threads.max(1) };
             let stepper = &Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
             let table = &self.table;
             let shares = places.chunks(places.len().div_ceil(threads).max(64));
