@@ -1,7 +1,12 @@
 //! A set of 128-bit fingerprints: sixteen bytes each in open addressing, in shards that threads fill side by side.
 
+use std::hint::black_box;
+
 /// How many shards there are, whatever the number of threads.
 pub(super) const SHARDS: usize = 64;
+
+/// So many slots are in a page of memory.
+const PAGE: usize = 4096 / size_of::<u128>();
 
 /// One part of the set. Zero stands for an empty slot.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +62,10 @@ impl Shard {
     #[cold]
     fn grow(&mut self) {
         let larger = (self.slots.len() * 2).max(16);
-        let old = std::mem::replace(&mut self.slots, vec![0; larger]);
+        let mut empty = vec![0; larger];
+        // Memory that is read before it is written costs the system twice, and the second time it stops other threads.
+        empty.chunks_mut(PAGE).for_each(|page| *black_box(&mut page[0]) = 0);
+        let old = std::mem::replace(&mut self.slots, empty);
         for print in old.into_iter().filter(|print| *print != 0) {
             let mut at = print as usize & (larger - 1);
             while self.slots[at] != 0 {
