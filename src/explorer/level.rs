@@ -8,7 +8,7 @@ use super::table::{SHARDS, Shard, Table, shard_of};
 use crate::caught::caught;
 use crate::process::Value;
 use crate::property::{Property, When};
-use crate::world::{Event, World};
+use crate::world::{Event, Part, World};
 
 /// States and their fingerprints.
 #[derive(Default)]
@@ -29,6 +29,12 @@ impl States {
         (&self.words[begin..self.ends[at]], self.prints[at])
     }
 
+    fn clear(&mut self) {
+        self.words.clear();
+        self.ends.clear();
+        self.prints.clear();
+    }
+
     fn bytes(&self) -> usize {
         self.words.len() * size_of::<u32>() + self.len() * (size_of::<usize>() + size_of::<u128>())
     }
@@ -39,24 +45,21 @@ impl States {
 #[derive(Default)]
 pub(super) struct Level {
     pieces: Vec<States>,
-    /// Of each, its piece and its place there.
-    order: Vec<(u32, u32)>,
+    /// Of each, the place of its first state.
+    starts: Vec<usize>,
+    len: usize,
 }
 
 impl Level {
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.len
     }
 
-    /// Takes in states that are yet to be put in order; the number of their piece.
-    pub(super) fn adopt(&mut self, states: States) -> u32 {
-        self.pieces.push(states);
-        self.pieces.len() as u32 - 1
-    }
-
-    /// Puts the state at `at` of a piece next.
-    pub(super) fn put(&mut self, piece: u32, at: u32) {
-        self.order.push((piece, at));
+    /// Puts states behind the others: of a piece the first `count`.
+    pub(super) fn append(&mut self, piece: States, count: usize) {
+        self.pieces.push(piece);
+        self.starts.push(self.len);
+        self.len += count;
     }
 
     pub(super) fn push(&mut self, state: &[u32], print: u128) {
@@ -64,18 +67,23 @@ impl Level {
         one.words.extend_from_slice(state);
         one.ends.push(one.words.len());
         one.prints.push(print);
-        let piece = self.adopt(one);
-        self.put(piece, 0);
+        self.append(one, 1);
     }
 
     #[inline]
     pub(super) fn get(&self, place: usize) -> (&[u32], u128) {
-        let (piece, at) = self.order[place];
-        self.pieces[piece as usize].get(at as usize)
+        let piece = self.starts.partition_point(|start| *start <= place) - 1;
+        self.pieces[piece].get(place - self.starts[piece])
+    }
+
+    /// Its room, to be filled again: memory that is given back and taken anew makes threads wait for each other.
+    pub(super) fn room(mut self) -> Vec<States> {
+        self.pieces.iter_mut().for_each(States::clear);
+        self.pieces
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.pieces.iter().map(States::bytes).sum::<usize>() + self.len() * size_of::<(u32, u32)>()
+        self.pieces.iter().map(States::bytes).sum::<usize>()
     }
 }
 
@@ -106,33 +114,34 @@ impl Found {
     }
 }
 
-/// A step to a state that may be new: the thread to which its shard belongs will know. In one cache line.
-pub(super) struct Proposal {
-    /// What stands for the state in the table: its fingerprint, or that of its orbit.
-    key: u128,
-    print: u128,
-    action: Action,
-    outcome: u32,
-    history: u32,
-    origin: Origin,
+/// Steps to states that may be new, for the thread to which their shards belong: it reads the keys, and nothing else.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// What stands for the states in the table: fingerprints, or those of their orbits.
+    keys: Vec<u128>,
+    /// Which steps of the chunk they are.
+    steps: Vec<u32>,
 }
 
-/// What one thread makes of its share of a batch.
+/// What one thread makes of its share of a batch; its room is used for the next.
 pub(super) struct Chunk {
-    /// The new states, if nobody else asks for them.
+    /// The new states.
     pub(super) found: Found,
-    /// The steps, by the thread that will know, where several threads ask.
-    pub(super) proposals: Vec<Vec<Proposal>>,
+    /// The steps from the states of the share, if several threads ask; else from the last of them.
+    steps: Vec<Successor>,
+    /// The places of these states, and where the steps from each end.
+    ends: Vec<(u32, u32)>,
+    /// What is asked of each thread.
+    pub(super) asked: Vec<Asked>,
     pub(super) generated: usize,
     /// Those of its states of which something is missing, and what.
     pub(super) missed: Vec<u32>,
     pub(super) missing: Vec<Missing>,
     pub(super) panic: Option<Panic>,
     recent: Recent,
-    scratch: Vec<Successor>,
 }
 
-/// What was proposed lately, to propose less: a state is often found from several that stand near each other. It is
+/// What was asked about lately, to ask less: a state is often found from several that stand near each other. It is
 /// small, and so near; to ask the table itself costs as much as what it spares.
 ///
 /// Zero stands for nothing, as in the table.
@@ -142,7 +151,7 @@ struct Recent(Vec<u128>);
 impl Recent {
     const SIZE: usize = 1 << 14;
 
-    /// Whether `key` is known to have been proposed. It is known from now on, until another takes its place.
+    /// Whether `key` is known to have been asked about. It is known from now on, until another takes its place.
     #[inline]
     fn knows(&mut self, key: u128) -> bool {
         let key = key.max(1);
@@ -175,13 +184,14 @@ impl Chunk {
     pub(super) fn new() -> Self {
         Chunk {
             found: Found::default(),
-            proposals: Vec::new(),
+            steps: Vec::new(),
+            ends: Vec::new(),
+            asked: Vec::new(),
             generated: 0,
             missed: Vec::new(),
             missing: Vec::new(),
             panic: None,
             recent: Recent::default(),
-            scratch: Vec::new(),
         }
     }
 
@@ -196,16 +206,20 @@ impl Chunk {
         talk: Option<&Talk>,
     ) -> bool {
         let (state, print) = level.get(place as usize);
-        let mut steps = std::mem::take(&mut self.scratch);
-        steps.clear();
-        let known = self.missing.len();
-        let result = stepper.successors(state, print, &mut steps, &mut self.missing);
+        let mut all = std::mem::take(&mut self.steps);
+        if let Filter::Alone(_) = filter {
+            all.clear();
+        }
+        let (first, known) = (all.len(), self.missing.len());
+        let result = stepper.successors(state, print, &mut all, &mut self.missing);
         if self.missing.len() > known {
             self.missed.push(place);
-            self.scratch = steps;
+            all.truncate(first);
+            self.steps = all;
             return false;
         }
-        let kept = self.reduced(stepper, talk, &steps, state, filter, orbits);
+        let steps = &all[first..];
+        let kept = self.reduced(stepper, talk, steps, state, filter, orbits);
         let is_kept = |step: &Successor| kept & node_of(stepper.catalogue, step.action) != 0;
         self.generated += steps.iter().filter(|step| is_kept(step)).count();
         if let Err((action, message)) = result {
@@ -219,23 +233,44 @@ impl Chunk {
                 None => step.print,
                 Some(orbits) => orbits.of(stepper, state, step),
             };
-            let origin = (place, ordinal as u32);
             match filter {
                 Filter::Alone(table) => {
                     if table.insert(key) {
-                        self.found.write(stepper, state, step, origin);
+                        self.found.write(stepper, state, step, (place, ordinal as u32));
                     }
                 }
                 Filter::Shared(..) if self.recent.knows(key) => {}
                 Filter::Shared(_, threads) => {
-                    let owner = shard_of(key) / shards_of_one(*threads);
-                    let Successor { print, action, outcome, history } = *step;
-                    self.proposals[owner].push(Proposal { key, print, action, outcome, history, origin });
+                    let asked = &mut self.asked[shard_of(key) / shards_of_one(*threads)];
+                    asked.keys.push(key);
+                    asked.steps.push((first + ordinal) as u32);
                 }
             }
         }
-        self.scratch = steps;
+        self.ends.push((place, all.len() as u32));
+        self.steps = all;
         true
+    }
+
+    /// Writes the states that these steps lead to, in the order of the steps.
+    pub(super) fn write<'n, M: Value>(
+        &mut self,
+        stepper: &Stepper<'_, M>,
+        level: &Level,
+        new: impl Iterator<Item = &'n Vec<u32>>,
+    ) {
+        let mut is_new = vec![false; self.steps.len()];
+        new.flatten().for_each(|step| is_new[*step as usize] = true);
+        let mut first = 0;
+        for &(place, end) in &self.ends {
+            let steps = first..end as usize;
+            first = end as usize;
+            let mut state = None;
+            for at in steps.clone().filter(|at| is_new[*at]) {
+                let state = *state.get_or_insert_with(|| level.get(place as usize).0);
+                self.found.write(stepper, state, &self.steps[at], (place, (at - steps.start) as u32));
+            }
+        }
     }
 
     /// The nodes whose steps are taken.
@@ -263,22 +298,18 @@ impl Chunk {
     }
 }
 
-/// Which of the steps lead to new states: of equal ones the first. All of them are of these `shards`, the first of which
-/// has the number `first`.
-pub(super) fn settle<'p, M: Value>(
-    stepper: &Stepper<'_, M>,
-    level: &Level,
+/// Which of the steps that were asked about, of each chunk, lead to new states: of equal ones the first. All of them
+/// are of these `shards`, the first of which has the number `first`.
+pub(super) fn settle<'p>(
     (first, shards): (usize, &mut [Shard]),
-    proposals: impl Iterator<Item = &'p Proposal>,
-) -> Found {
-    let mut found = Found::default();
-    for &Proposal { key, print, action, outcome, history, origin } in proposals {
-        if shards[shard_of(key) - first].insert(key) {
-            let step = Successor { print, action, outcome, history };
-            found.write(stepper, level.get(origin.0 as usize).0, &step, origin);
-        }
-    }
-    found
+    asked: impl Iterator<Item = &'p Asked>,
+) -> Vec<Vec<u32>> {
+    let mut is_new = |key: u128| shards[shard_of(key) - first].insert(key);
+    let of_one = |Asked { keys, steps }: &Asked| {
+        let steps = keys.iter().zip(steps).filter(|(key, _)| is_new(**key));
+        steps.map(|(_, step)| *step).collect()
+    };
+    asked.map(of_one).collect()
 }
 
 /// A property that a state breaks.
@@ -292,12 +323,17 @@ pub(super) struct Broken {
 pub(super) struct Judge<M: 'static> {
     world: World<M>,
     parts: Vec<u32>,
+    /// Copies of its own of the catalogue's, by number: threads that count who uses the same ones wait for each other.
+    own: Vec<Option<Part<M>>>,
     split: u32,
+    /// Which properties hold in some state that it was asked about.
+    pub(super) reached: Vec<bool>,
 }
 
 impl<M: Value> Judge<M> {
-    pub(super) fn new(world: &World<M>) -> Self {
-        Judge { world: world.clone(), parts: vec![u32::MAX; world.count()], split: 0 }
+    pub(super) fn new(world: &World<M>, properties: usize) -> Self {
+        let (parts, reached) = (vec![u32::MAX; world.count()], vec![false; properties]);
+        Judge { world: world.clone(), parts, own: Vec::new(), split: 0, reached }
     }
 
     /// The world in this state.
@@ -305,8 +341,12 @@ impl<M: Value> Judge<M> {
         for (known, part) in self.parts.iter_mut().zip(state) {
             if known != part {
                 *known = *part;
-                let there = &catalogue.parts[*part as usize];
-                self.world.set_part(crate::node::NodeId::new(there.node), &there.part);
+                let (there, number) = (&catalogue.parts[*part as usize], *part as usize);
+                if self.own.len() <= number {
+                    self.own.resize_with(catalogue.parts.len(), || None);
+                }
+                let own = self.own[number].get_or_insert_with(|| there.part.copy());
+                self.world.set_part(crate::node::NodeId::new(there.node), own);
             }
         }
         let split = state[map.nodes + super::successors::SPLIT];
@@ -322,28 +362,50 @@ impl<M: Value> Judge<M> {
         &self.world
     }
 
-    /// The first property that `state` breaks; takes note of what it reaches.
+    /// What the new states break first, and takes note of what they reach, unless that is `known` to be reached.
+    pub(super) fn judge_all(
+        &mut self,
+        stepper: &Stepper<'_, M>,
+        properties: &[Property<'_, M>],
+        found: &Found,
+        known: &[bool],
+    ) -> Option<Broken> {
+        let mut broken = None;
+        for (at, &origin) in found.origins.iter().enumerate().filter(|(at, _)| found.changed[*at]) {
+            if let Some(property) = self.judge(stepper, properties, found.states.get(at).0, known) {
+                broken = broken.or(Some(Broken { origin, property }));
+            }
+        }
+        broken
+    }
+
+    /// The first property that `state` breaks. It is asked what it reaches whatever other states of its batch do: a
+    /// property may panic, and that must not depend on who judges which.
     pub(super) fn judge(
         &mut self,
-        catalogue: &Catalogue<M>,
-        map: &Map,
+        stepper: &Stepper<'_, M>,
         properties: &[Property<'_, M>],
         state: &[u32],
-        reached: &mut [bool],
+        known: &[bool],
     ) -> Option<String> {
-        let world = self.world(catalogue, map, state);
+        let broken = || stepper.catalogue.broken(stepper.word(state, HISTORY)).map(str::to_string);
+        if properties.is_empty() {
+            return broken();
+        }
+        self.world(stepper.catalogue, stepper.map, state);
+        let (world, reached) = (&self.world, &mut self.reached);
         let judged = caught(|| {
             for (index, property) in properties.iter().enumerate() {
                 match property.when {
                     When::Always if !property.holds(world) => return Some(index),
-                    When::Reachable if !reached[index] && property.holds(world) => reached[index] = true,
+                    When::Reachable if !known[index] && property.holds(world) => reached[index] = true,
                     _ => {}
                 }
             }
             None
         });
         match judged {
-            Ok(None) => catalogue.broken(state[map.nodes + HISTORY]).map(str::to_string),
+            Ok(None) => broken(),
             Ok(Some(index)) => Some(properties[index].name.clone()),
             Err(_) => properties.iter().find_map(|property| match caught(|| property.holds(world)) {
                 Ok(_) => None,
@@ -356,7 +418,7 @@ impl<M: Value> Judge<M> {
 /// Expands the states at `places` of `level` with what is known, and no more. The room of a chunk that was made before
 /// is used again.
 pub(super) fn expand_all<M: Value>(
-    room: Option<Chunk>,
+    mut chunk: Chunk,
     stepper: &Stepper<'_, M>,
     level: &Level,
     places: &[u32],
@@ -364,12 +426,16 @@ pub(super) fn expand_all<M: Value>(
     orbits: &mut Option<Orbits<'_, M>>,
     talk: Option<&Talk>,
 ) -> Chunk {
-    let mut chunk = room.unwrap_or_else(Chunk::new);
     (chunk.generated, chunk.panic) = (0, None);
     if let Filter::Shared(_, threads) = filter {
-        chunk.proposals.resize_with(threads, Vec::new);
-        chunk.proposals.iter_mut().for_each(Vec::clear);
+        chunk.steps.clear();
+        chunk.ends.clear();
+        chunk.asked.resize_with(chunk.asked.len().max(threads), Asked::default);
         chunk.recent.0.resize(Recent::SIZE, 0);
+        for Asked { keys, steps } in &mut chunk.asked {
+            keys.clear();
+            steps.clear();
+        }
     }
     for place in places {
         chunk.expand(stepper, level, *place, &mut filter, orbits, talk);

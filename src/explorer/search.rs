@@ -1,12 +1,12 @@
 //! Breadth first: level by level, each state once, on as many threads as there are.
 //!
 //! A level is taken in batches. Threads expand their shares of a batch with what the catalogue knows; what is
-//! missing is found out by one, in order, and those states are expanded then. Which of two equal new states was
-//! first is decided by their places, whoever wrote them: the result does not depend on the number of threads.
+//! missing is found out by one, in order, and those states are expanded then. Which of two equal new states is
+//! first is decided by their places, whoever takes them: the result does not depend on the number of threads.
 
 use super::catalogue::Catalogue;
 use super::level::{
-    Broken, Chunk, Filter, Found, Judge, Level, Origin, Panic, expand_all, settle, shards_of_one,
+    Broken, Chunk, Filter, Found, Judge, Level, Panic, States, expand_all, settle, shards_of_one,
 };
 use super::path::{Path, Printed, initial};
 use super::reduction::{self, Talk};
@@ -15,14 +15,13 @@ use super::symmetry::Orbits;
 use super::table::Table;
 use super::{Bound, Exploration, Explored, Order, Progress, Rules, Verdict};
 use crate::process::Value;
-use crate::property::{Property, When};
+use crate::property::When;
 
-/// How many states of a level are expanded before the new ones are sorted out.
-const BATCH: usize = 1 << 15;
-/// How many of them threads expand before they sort out what is new, so that it is still near.
-const ROUND: usize = 1 << 13;
+/// How many states of a level are expanded before the new ones are sorted out. (Few in tests, so that levels there have
+/// several such batches.)
+const BATCH: usize = if cfg!(test) { 1 << 9 } else { 1 << 15 };
 /// A level that is smaller is expanded in order, and what is missing is found out on the way.
-const SMALL: usize = 1 << 11;
+const SMALL: usize = if cfg!(test) { 1 << 6 } else { 1 << 11 };
 
 pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) options: &'s Exploration<'a, M>,
@@ -40,16 +39,20 @@ pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) bytes: usize,
     /// What threads have filled before, to be filled again.
     room: Vec<Chunk>,
+    /// The same of levels that were left behind.
+    left: Vec<States>,
     /// Who sends to whom, if that is used to leave steps out.
     talk: Option<Talk>,
 }
 
 /// What came of some states of a level.
+#[derive(Default)]
 struct Batch {
-    /// The new states: of each round, what each thread has found.
-    rounds: Vec<Vec<Found>>,
+    /// The new states, in order.
+    found: Vec<Found>,
     generated: usize,
     panic: Option<Panic>,
+    broken: Option<Broken>,
 }
 
 /// What ends a search before its time.
@@ -75,12 +78,15 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             parents: Vec::new(),
             generated: 0,
             reached: vec![false; options.properties.len()],
-            judges: (0..options.threads.max(1)).map(|_| Judge::new(world)).collect(),
+            judges: (0..options.threads.max(1))
+                .map(|_| Judge::new(world, options.properties.len()))
+                .collect(),
             orbits: (0..options.threads.max(1))
                 .map(|_| options.symmetry.as_ref().and_then(|symmetry| Orbits::new(symmetry, world)))
                 .collect(),
             bytes: 0,
             room: Vec::new(),
+            left: Vec::new(),
             talk: None,
         }
     }
@@ -150,14 +156,13 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                         (self.table, self.generated) = (Table::new(), 0);
                         self.parents.clear();
                         self.room.clear();
-                        self.reached.fill(false);
                         return self.breadth_first(states);
                     }
                     None => {}
                 }
                 at = to;
             }
-            level = next;
+            self.left.extend(std::mem::replace(&mut level, next).room());
         }
         self.concluded(depth, states)
     }
@@ -212,7 +217,10 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     /// What a state breaks first; takes note of what it reaches.
     pub(super) fn judge_one(&mut self, state: &[u32]) -> Option<String> {
         let properties = &self.options.properties;
-        self.judges[0].judge(&self.catalogue, &self.map, properties, state, &mut self.reached)
+        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+        let broken = self.judges[0].judge(&stepper, properties, state, &self.reached);
+        self.note_reached();
+        broken
     }
 
     /// Expands some states of a level, and puts those that are new on the next one.
@@ -225,42 +233,26 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         depth: usize,
     ) -> Option<End> {
         let places: Vec<u32> = range.map(|place| place as u32).collect();
-        let Batch { rounds, generated, panic } = match level.len() < SMALL && self.talk.is_none() {
-            true => self.expand_in_order(level, &places),
-            false => self.expand_in_parallel(level, places),
+        let goes_deeper = depth < self.options.max_depth;
+        let Batch { found, generated, panic, broken } = match level.len() < SMALL && self.talk.is_none() {
+            true => self.expand_in_order(level, &places, goes_deeper),
+            false => self.expand_in_parallel(level, places, goes_deeper),
         };
         if self.talk.as_ref().is_some_and(|talk| *talk != self.catalogue.talk) {
             return Some(End::Again);
         }
         self.generated += generated;
-        if depth == self.options.max_depth {
-            let deeper = rounds.iter().flatten().any(|found| found.states.len() > 0);
+        if !goes_deeper {
+            let deeper = found.iter().any(|found| found.states.len() > 0);
             return deeper.then_some(End::Bound(Bound::Depth));
         }
-        let mut broken: Option<Broken> = None;
-        for (found, reached) in self.judge(&rounds) {
-            self.reached.iter_mut().zip(reached).for_each(|(all, one)| *all |= one);
-            if let Some(found) = found
-                && broken.as_ref().is_none_or(|first| found.origin < first.origin)
-            {
-                broken = Some(found);
-            }
-        }
         let mut is_full = false;
-        for round in rounds {
-            let mut new: Vec<(Origin, u32, u32)> = Vec::new();
-            for Found { states, origins, .. } in round {
-                let piece = next.adopt(states);
-                new.extend(origins.into_iter().zip(0..).map(|(origin, at)| (origin, piece, at)));
-            }
-            // Runs that are in order, one from each thread: this merges them.
-            new.sort();
+        for Found { states, origins, .. } in found {
             let room = self.options.max_states - self.parents.len();
-            is_full |= new.len() > room;
-            for (origin, piece, at) in new.into_iter().take(room) {
-                next.put(piece, at);
-                self.parents.push((base as u32 + origin.0, origin.1));
-            }
+            is_full |= origins.len() > room;
+            next.append(states, origins.len().min(room));
+            let parents = origins.into_iter().take(room);
+            self.parents.extend(parents.map(|(place, ordinal)| (base as u32 + place, ordinal)));
         }
         match (panic, broken) {
             (Some(panic), Some(broken)) if panic.origin < broken.origin => return Some(End::Panic(panic)),
@@ -290,7 +282,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         self.table.bytes() + parents + level.bytes() + next.bytes() + self.catalogue.bytes()
     }
 
-    fn expand_in_order(&mut self, level: &Level, places: &[u32]) -> Batch {
+    fn expand_in_order(&mut self, level: &Level, places: &[u32], goes_deeper: bool) -> Batch {
         let judge = |history: &_| self.options.judge(history);
         let mut chunk = Chunk::new();
         let mut filter = Filter::Alone(&mut self.table);
@@ -306,86 +298,78 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             }
         }
         let Chunk { found, generated, panic, .. } = chunk;
-        Batch { rounds: vec![vec![found]], generated, panic }
+        let mut broken = None;
+        if goes_deeper {
+            let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
+            broken = self.judges[0].judge_all(&stepper, &self.options.properties, &found, &self.reached);
+            self.note_reached();
+        }
+        Batch { found: vec![found], generated, panic, broken }
     }
 
-    /// In rounds: what is missing in one is found out before the next.
-    fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>) -> Batch {
+    /// In rounds: what is missing in one is found out, and the next is of the states that miss it.
+    ///
+    /// Threads first take all steps from their shares, then find out which lead to new states, each for its part of the
+    /// table, and then write those that their own steps lead to.
+    fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>, goes_deeper: bool) -> Batch {
         let judge = |history: &_| self.options.judge(history);
-        let threads = self.options.threads.max(1);
         let talk = self.talk.as_ref();
-        let mut batch = Batch { rounds: Vec::new(), generated: 0, panic: None };
-        // What is left out depends on what is known, and that must not depend on rounds.
-        let most = if talk.is_some() { BATCH } else { ROUND };
+        let (properties, reached) = (&self.options.properties, &self.reached);
+        let mut batch = Batch::default();
         while !places.is_empty() {
-            let later = places.split_off(places.len().min(most));
+            // To wait for others costs more than a few states, as those of which something was missing.
+            let threads = if places.len() < SMALL { 1 } else { self.options.threads.max(1) };
             let stepper = &Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-            let mut chunks = if threads == 1 && talk.is_none() {
-                let filter = Filter::Alone(&mut self.table);
-                vec![expand_all(None, stepper, level, &places, filter, &mut self.orbits[0], None)]
-            } else {
-                let table = &self.table;
-                let shares = places.chunks(places.len().div_ceil(threads).max(64));
-                let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
-                    let (filter, room) = (Filter::Shared(table, threads), self.room.pop());
-                    move || expand_all(room, stepper, level, share, filter, orbits, talk)
-                });
-                in_parallel(jobs.collect())
-            };
-            let all: &[Chunk] = &chunks;
-            let of_one = shards_of_one(threads);
-            let owners = self.table.0.chunks_mut(of_one).enumerate();
-            let jobs = owners.map(|(owner, shards)| {
-                let proposals = all.iter().filter_map(move |chunk| chunk.proposals.get(owner)).flatten();
-                move || settle(stepper, level, (owner * of_one, shards), proposals)
+            let table = &self.table;
+            let shares = places.chunks(places.len().div_ceil(threads).max(64));
+            let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
+                let (filter, mut chunk) =
+                    (Filter::Shared(table, threads), self.room.pop().unwrap_or_else(Chunk::new));
+                chunk.found.states = self.left.pop().unwrap_or_default();
+                move || expand_all(chunk, stepper, level, share, filter, orbits, talk)
             });
-            let mut round = in_parallel(jobs.collect());
+            let mut chunks = in_parallel(jobs.collect());
+
+            let of_one = shards_of_one(threads);
+            let (owners, all) = (self.table.0.chunks_mut(of_one).enumerate(), &chunks);
+            let jobs = owners.map(|(owner, shards)| {
+                let asked = all.iter().map(move |chunk| &chunk.asked[owner]);
+                move || settle((owner * of_one, shards), asked)
+            });
+            let new = &in_parallel(jobs.collect());
+
+            let jobs = chunks.iter_mut().zip(&mut self.judges).enumerate().map(|(number, (chunk, judge))| {
+                move || {
+                    chunk.write(stepper, level, new.iter().map(move |of_one| &of_one[number]));
+                    goes_deeper.then(|| judge.judge_all(stepper, properties, &chunk.found, reached)).flatten()
+                }
+            });
+            let broken = in_parallel(jobs.collect());
+
             places.clear();
+            batch.broken =
+                broken.into_iter().flatten().chain(batch.broken).min_by_key(|broken| broken.origin);
             for chunk in &mut chunks {
                 batch.generated += chunk.generated;
-                let panics = batch.panic.take().into_iter().chain(chunk.panic.take());
-                batch.panic = panics.min_by_key(|panic| panic.origin);
-                if chunk.proposals.is_empty() {
-                    round = vec![std::mem::take(&mut chunk.found)];
-                }
+                batch.panic =
+                    chunk.panic.take().into_iter().chain(batch.panic).min_by_key(|panic| panic.origin);
+                batch.found.push(std::mem::take(&mut chunk.found));
                 places.append(&mut chunk.missed);
                 for what in chunk.missing.drain(..) {
                     self.catalogue.find_out(what, &judge);
                 }
             }
-            if threads > 1 {
-                self.room = chunks;
-            }
-            places.extend(later);
-            batch.rounds.push(round);
+            // The last is taken first: each thread gets its own again, which is near it.
+            self.room.extend(chunks.into_iter().rev());
         }
+        self.note_reached();
         batch
     }
 
-    /// What the new states break first, and what they reach.
-    fn judge(&mut self, rounds: &[Vec<Found>]) -> Vec<(Option<Broken>, Vec<bool>)> {
-        let (catalogue, map, reached) = (&self.catalogue, &self.map, &self.reached);
-        let properties: &[Property<'_, M>] = &self.options.properties;
-        let one = |judge: &mut Judge<M>, number: usize| {
-            let (mut broken, mut reached): (Option<Broken>, _) = (None, reached.clone());
-            for found in rounds.iter().filter_map(|round| round.get(number)) {
-                for (at, &origin) in found.origins.iter().enumerate() {
-                    if !found.changed[at] {
-                        continue;
-                    }
-                    let (state, _) = found.states.get(at);
-                    if let Some(property) = judge.judge(catalogue, map, properties, state, &mut reached)
-                        && broken.as_ref().is_none_or(|first| origin < first.origin)
-                    {
-                        broken = Some(Broken { origin, property });
-                    }
-                }
-            }
-            (broken, reached)
-        };
-        let threads = rounds.iter().map(Vec::len).max().unwrap_or(0);
-        let jobs = self.judges.iter_mut().take(threads).enumerate();
-        in_parallel(jobs.map(|(number, judge)| move || one(judge, number)).collect())
+    fn note_reached(&mut self) {
+        for judge in &self.judges {
+            self.reached.iter_mut().zip(&judge.reached).for_each(|(all, one)| *all |= one);
+        }
     }
 
     fn path(

@@ -1,7 +1,12 @@
 //! A set of 128-bit fingerprints: sixteen bytes each in open addressing, in shards that threads fill side by side.
 
+use std::hint::black_box;
+
 /// How many shards there are, whatever the number of threads.
 pub(super) const SHARDS: usize = 64;
+
+/// So many slots are in a page of memory.
+const PAGE: usize = 4096 / size_of::<u128>();
 
 /// One part of the set. Zero stands for an empty slot.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +37,7 @@ impl Shard {
     /// Puts `print` in; false if it was there.
     #[inline]
     pub(super) fn insert(&mut self, print: u128) -> bool {
-        if self.count * 4 >= self.slots.len() * 3 {
+        if self.slots.is_empty() {
             self.grow();
         }
         let print = print.max(1);
@@ -47,13 +52,20 @@ impl Shard {
         }
         self.slots[at] = print;
         self.count += 1;
+        // Only now: its size depends on what is in it, and not on how often that was put in.
+        if self.count * 4 >= self.slots.len() * 3 {
+            self.grow();
+        }
         true
     }
 
     #[cold]
     fn grow(&mut self) {
         let larger = (self.slots.len() * 2).max(16);
-        let old = std::mem::replace(&mut self.slots, vec![0; larger]);
+        let mut empty = vec![0; larger];
+        // Memory that is read before it is written costs the system twice, and the second time it stops other threads.
+        empty.chunks_mut(PAGE).for_each(|page| *black_box(&mut page[0]) = 0);
+        let old = std::mem::replace(&mut self.slots, empty);
         for print in old.into_iter().filter(|print| *print != 0) {
             let mut at = print as usize & (larger - 1);
             while self.slots[at] != 0 {

@@ -156,6 +156,23 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn messages_and_budgets_come_out_the_same_on_any_number_of_threads() {
+    let heard = |world: &World<Message>| world.each::<Asker>().all(|asker| asker.heard != Some(4));
+    for messages in ORDERS {
+        for (name, budget) in BUDGETS {
+            let search = |threads| budget(explore(stage)).messages(messages).threads(threads);
+            let (one, violated) = (search(1).run(), search(1).always("not 4", heard).run());
+            assert!(matches!(violated.verdict, Verdict::Violated(_)), "{messages:?}, {name}");
+            for threads in [2, 3, 5] {
+                assert_eq!(search(threads).run(), one, "{messages:?}, {name}, {threads} threads");
+                let other = search(threads).always("not 4", heard).run();
+                assert_eq!(other, violated, "{messages:?}, {name}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_bound_is_said() {
     let bound = |search: Exploration<'static, Message>| {
         let explored = search.run();
