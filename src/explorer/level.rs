@@ -8,7 +8,7 @@ use super::table::{SHARDS, Shard, Table, shard_of};
 use crate::caught::caught;
 use crate::process::Value;
 use crate::property::{Property, When};
-use crate::world::{Event, Part, World};
+use crate::world::{Event, World};
 
 /// States and their fingerprints.
 #[derive(Default)]
@@ -323,8 +323,6 @@ pub(super) struct Broken {
 pub(super) struct Judge<M: 'static> {
     world: World<M>,
     parts: Vec<u32>,
-    /// Copies of its own of the catalogue's, by number: threads that count who uses the same ones wait for each other.
-    own: Vec<Option<Part<M>>>,
     split: u32,
     /// Which properties hold in some state that it was asked about.
     pub(super) reached: Vec<bool>,
@@ -333,7 +331,7 @@ pub(super) struct Judge<M: 'static> {
 impl<M: Value> Judge<M> {
     pub(super) fn new(world: &World<M>, properties: usize) -> Self {
         let (parts, reached) = (vec![u32::MAX; world.count()], vec![false; properties]);
-        Judge { world: world.clone(), parts, own: Vec::new(), split: 0, reached }
+        Judge { world: world.clone(), parts, split: 0, reached }
     }
 
     /// The world in this state.
@@ -341,12 +339,8 @@ impl<M: Value> Judge<M> {
         for (known, part) in self.parts.iter_mut().zip(state) {
             if known != part {
                 *known = *part;
-                let (there, number) = (&catalogue.parts[*part as usize], *part as usize);
-                if self.own.len() <= number {
-                    self.own.resize_with(catalogue.parts.len(), || None);
-                }
-                let own = self.own[number].get_or_insert_with(|| there.part.copy());
-                self.world.set_part(crate::node::NodeId::new(there.node), own);
+                let there = &catalogue.parts[*part as usize];
+                self.world.set_part(crate::node::NodeId::new(there.node), &there.part);
             }
         }
         let split = state[map.nodes + super::successors::SPLIT];

@@ -8,21 +8,10 @@ use crate::fingerprint::Fingerprinter;
 use crate::node::NodeId;
 use crate::process::Value;
 use std::hash::Hash;
-use std::sync::Arc;
 
 /// A node's process, timers, storage, and what waits for its sync.
 #[derive(Debug)]
 pub(crate) struct Part<M>(Node<M>);
-
-impl<M: Value> Part<M> {
-    /// A copy that shares with it at most what waits for a sync.
-    pub(crate) fn copy(&self) -> Part<M> {
-        let mut node = self.0.clone();
-        node.cell = node.cell.map(|cell| Owned::Shared(Arc::from(cell.get().clone_cell())));
-        Arc::make_mut(&mut node.storage);
-        Part(node)
-    }
-}
 
 impl<M: Value> World<M> {
     /// What `node` is now.
