@@ -118,9 +118,9 @@
 //! - **petgraph is behind the feature `graph`**, with what it is used for: topologies from a graph of cables.
 //!   A matrix, which is what is measured, needs none of it, and it would be about a quarter of the build.
 //! - **Checking histories and searching every run are behind the features `checker` and `explorer`.** They are two
-//!   fifths of the library, and who writes tests of a protocol should not wait for them: a first build takes some eleven
-//!   seconds without them, and sixteen with them. (The goal is ten: half of the eleven is for dependencies, most of it for
-//!   `zerocopy`, which `rand_chacha` stands on and nothing can be compiled beside.)
+//!   fifths of the library, and who writes tests of a protocol should not wait for them: a first build takes some ten
+//!   seconds without them, and fifteen with them. (The goal is ten at most: more than half is for dependencies, most of it
+//!   for `zerocopy`, which `rand_chacha` stands on and nothing can be compiled beside.)
 //! - **serde's derive is behind the feature `data`**, with what it is derived for: faults, plans and links as
 //!   data. Without derive macros a clean build took 14 seconds of processor time instead of 25, and a scenario in
 //!   Rust needs none of them. Storage needs serde's traits only, and encodes as MessagePack.

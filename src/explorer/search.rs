@@ -19,7 +19,7 @@ use crate::property::When;
 
 /// How many states of a level are expanded before the new ones are sorted out. (Few in tests, so that levels there have
 /// several such batches.)
-const BATCH: usize = if cfg!(test) { 1 << 9 } else { 1 << 15 };
+const BATCH: usize = if cfg!(test) { 1 << 9 } else { 1 << 13 };
 /// A level that is smaller is expanded in order, and what is missing is found out on the way.
 const SMALL: usize = if cfg!(test) { 1 << 6 } else { 1 << 11 };
 
