@@ -33,7 +33,7 @@ pub(super) struct Live<'a> {
 }
 
 /// A number that a node draws. It is a function of its address alone, and so it is drawn before it is asked for: to wait
-/// for it was a tenth of the time of a message among few nodes.
+/// for it was a twelfth of the time of a message among few nodes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Ahead {
     /// Which of the node's draws it is, counted from one.
@@ -143,7 +143,7 @@ impl<M: Value> Simulation<M> {
     }
 
     /// Nothing that takes place here lets a handler run, so there will be no more of them. (Not inlined: in a loop, the
-    /// compiler keeps at hand what only rare effects need, and for a single message that is a tenth more to do.)
+    /// compiler keeps at hand what only rare effects need, and for a single message that was a twentieth more to do.)
     #[inline(never)]
     fn take_effect_in_turn(&mut self, node: NodeId) {
         self.effects.reverse();
