@@ -36,6 +36,7 @@ impl Fingerprinter {
     }
 
     /// The hash of all that was written so far.
+    #[inline]
     pub fn finish128(&self) -> u128 {
         let [a, b] = self.lanes;
         let low = folded_multiply(a ^ b.rotate_left(32), MULTIPLIER[0] ^ self.words);
@@ -95,6 +96,7 @@ impl Hasher for Fingerprinter {
         self.word(i as u64);
         self.word((i >> 64) as u64);
     }
+    #[inline]
     fn write_usize(&mut self, i: usize) {
         self.word(i as u64);
     }
@@ -117,6 +119,7 @@ impl Hasher for Fingerprinter {
         self.word(i as i64 as u64);
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.finish128() as u64
     }

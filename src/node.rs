@@ -1,9 +1,10 @@
 //! Names of nodes, and the ways a scenario can mention some of them.
 
-use crate::fingerprint::fingerprint;
+use crate::fingerprint::Fingerprinter;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 use std::str::FromStr;
 
@@ -180,11 +181,27 @@ nodes_for_tuples!(A B C D);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct NodeKey(u64);
 
-impl NodeKey {
-    pub(crate) fn new(role: &str, index: usize) -> Self {
-        NodeKey(fingerprint(&(role, index)) as u64)
+/// What the keys of the nodes of one role have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct RoleKey(Fingerprinter);
+
+impl RoleKey {
+    pub(crate) fn new(role: &str) -> Self {
+        let mut hasher = Fingerprinter::new();
+        role.hash(&mut hasher);
+        RoleKey(hasher)
     }
 
+    /// The key of the node with this index in the role.
+    #[inline]
+    pub(crate) fn of(&self, index: usize) -> NodeKey {
+        let mut hasher = self.0.clone();
+        hasher.write_usize(index);
+        NodeKey(hasher.finish())
+    }
+}
+
+impl NodeKey {
     pub(crate) fn place(self) -> u64 {
         self.0
     }
@@ -216,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_link_and_its_reverse_have_different_places() {
-        let (a, b) = (NodeKey::new("node", 0), NodeKey::new("node", 1));
+        let role = RoleKey::new("node");
+        let (a, b) = (role.of(0), role.of(1));
         assert_ne!(a.link(b), b.link(a));
     }
 }

@@ -208,8 +208,10 @@ impl<M: Value> Simulation<M> {
             if let Some(processing) = self.processing.get(role) {
                 self.agendas.line(id).processing = Some(processing.clone());
             }
-            let record = Self::added(self.now, &self.world, id);
-            Self::tell(&mut self.observers, record);
+            if !self.observers.is_empty() {
+                let record = Self::added(self.now, &self.world, id);
+                Self::tell(&mut self.observers, record);
+            }
         }
     }
 
