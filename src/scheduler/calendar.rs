@@ -18,9 +18,9 @@ use std::collections::BinaryHeap;
 const FEW: usize = 32;
 const VERY_FEW: usize = 8;
 /// So many events a day should have; and if there are many, so that more of what is far away is fetched at the same
-/// time: with 100,000 nodes that took a fifth off.
+/// time, and the days themselves are near: with 100,000 nodes that took a fifth off, with a million more.
 const DAY: u64 = 32;
-const LONG_DAY: u64 = 128;
+const LONG_DAY: u64 = 512;
 /// The ring has at least so many days, and at most.
 const DAYS: [u64; 2] = [64, 1 << 20];
 /// A span of what is far has the days of the ring over two to the power of this.
