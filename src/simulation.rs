@@ -431,7 +431,7 @@ impl<M: Value> Simulation<M> {
 
     #[track_caller]
     fn expect(&self, id: NodeId) {
-        let _ = self.world.name(id);
+        let _ = self.world.is_client(id);
     }
 }
 
