@@ -67,7 +67,8 @@ pub(super) struct Calendar {
     far: Far,
     /// Whether today has begun since somebody asked.
     has_begun: bool,
-    /// Whether the length of days was guessed: all that was pending was due at one time, as when nodes are added.
+    /// Whether nothing is known of the length of days: all that was pending was due at one time, as when nodes are added.
+    /// Until time passes, the days are rows for whatever comes, each for days that are as many apart as there are rows.
     is_guessed: bool,
     /// When the calendar was made, for how many events, and how many it has given since.
     made_at: u64,
@@ -130,7 +131,7 @@ impl Calendar {
             self.put(slots, time, slot);
         }
         if self.len > self.most {
-            self.make_anew(slots);
+            self.make_anew(slots, false);
         }
     }
 
@@ -196,7 +197,7 @@ impl Calendar {
             self.late.retain(|late| late.0.2 != slot);
         }
         if self.cancelled > 2 * self.len + FEW_CANCELLED {
-            self.make_anew(slots);
+            self.make_anew(slots, false);
         }
     }
 
@@ -287,11 +288,8 @@ impl Calendar {
 
     /// Goes on to the next day that has entries, unless today has got some.
     fn begin_next_day<E>(&mut self, slots: &mut Slots<E>) -> Option<()> {
-        // Now more is known. (A million nodes waited with their first messages in lists that are far: half of the time of
-        // five messages each.)
-        if std::mem::take(&mut self.is_guessed) && self.len > FEW {
-            self.make_anew(slots);
-            self.is_guessed = false;
+        if self.is_guessed {
+            self.make_anew(slots, true);
             return Some(());
         }
         if self.in_days == 0 {
@@ -342,7 +340,7 @@ impl Calendar {
         let gap = now.saturating_sub(self.made_at) / self.given;
         let fits = self.day_bits.abs_diff(day_bits(gap, self.made_for)) <= 2 && self.len * 4 > self.made_for;
         if !fits || self.len < VERY_FEW {
-            self.make_anew(slots);
+            self.make_anew(slots, false);
         } else {
             (self.made_at, self.given) = (now, 0);
         }
@@ -367,25 +365,30 @@ impl Calendar {
         all
     }
 
-    /// Chooses the length of days and their number again, for what is pending.
-    fn make_anew<E>(&mut self, slots: &mut Slots<E>) {
+    /// Chooses the length of days and their number again, for what is pending; if a day `begins`, so that it can.
+    fn make_anew<E>(&mut self, slots: &mut Slots<E>, begins: bool) {
         let all = self.take_all(slots);
         let mut times: Vec<u64> = all.iter().map(|slot| slots.time(*slot)).collect();
-        times.sort_unstable();
-        let now = times.first().copied().unwrap_or(self.made_at);
+        let now = times.iter().min().copied().unwrap_or(self.made_at);
         // As measured, or by Little's law: the time in which what is pending is due, over how much that is.
-        let until = |late: usize| times.get(late).map_or(0, |late| late - now);
+        let mut until = |late: usize| *times.select_nth_unstable(late).1 - now;
         let measured = if self.given < 64 { 0 } else { now.saturating_sub(self.made_at) / self.given };
-        let nine_tenths = until(times.len() * 9 / 10);
-        let due = if nine_tenths > 0 { nine_tenths } else { until(times.len().saturating_sub(1)) };
-        let by_length = due / (times.len() as u64).max(1);
+        let due = match all.len() {
+            0 => 0,
+            len => Some(until(len * 9 / 10)).filter(|due| *due > 0).unwrap_or_else(|| until(len - 1)),
+        };
+        let by_length = due / (all.len() as u64).max(1);
         let gap = if measured == 0 || self.is_guessed && by_length > 0 { by_length } else { measured };
-        self.is_guessed = gap == 0;
+        self.is_guessed = gap == 0 && !begins;
         (self.made_for, self.made_at, self.given) = (all.len(), now, 0);
         (self.read, self.in_days, self.cancelled, self.has_begun) = (0, 0, 0, false);
         self.look_after = (all.len() as u64).max(512);
-        self.is_few = all.len() <= FEW;
-        self.most = if self.is_few { FEW } else { 4 * all.len() };
+        self.is_few = all.len() <= FEW && !begins;
+        self.most = match () {
+            () if self.is_few => FEW,
+            () if self.is_guessed => usize::MAX,
+            () => 4 * all.len(),
+        };
         if self.is_few {
             self.few = all.iter().map(|slot| (slots.time(*slot), *slot)).rev().collect();
             self.few.sort_by_key(|entry| Reverse(entry.0));
@@ -398,7 +401,7 @@ impl Calendar {
         self.day = (now >> self.day_bits).max(1) - 1;
         let end = (self.day + days) >> self.span_bits();
         self.far = Far::new(self.day_bits + self.span_bits(), end);
-        self.horizon = end << self.span_bits();
+        self.horizon = if self.is_guessed { u64::MAX } else { end << self.span_bits() };
         for slot in all {
             self.put(slots, slots.time(slot), slot);
         }
