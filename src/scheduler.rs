@@ -37,6 +37,11 @@ impl<E> Scheduler<E> {
         Scheduler { slots: Slots::new(), calendar: Calendar::new(), planned: BTreeMap::new(), plans: 0 }
     }
 
+    /// There will be so many events more.
+    pub(crate) fn reserve(&mut self, events: usize) {
+        self.slots.reserve(events);
+    }
+
     #[inline(always)]
     pub(crate) fn schedule(&mut self, time: Time, event: E) -> Handle {
         let slot = self.slots.fill(time.as_nanoseconds(), event);

@@ -200,6 +200,8 @@ impl<M: Value> Simulation<M> {
 
     fn admit<P: Process<Message = M>>(&mut self, role: &str, client: bool, single: bool, processes: Vec<P>) {
         let before = self.world.count_of(role);
+        self.scheduler.reserve(processes.len());
+        self.agendas.reserve(processes.len());
         for (index, id) in (before..).zip(self.world.add(role, client, single, processes)) {
             self.network.add(id, role, index);
             self.counters.add();

@@ -47,6 +47,10 @@ impl<E> Slots<E> {
         self.slots.len()
     }
 
+    pub(super) fn reserve(&mut self, slots: usize) {
+        self.slots.reserve(slots);
+    }
+
     #[inline(always)]
     pub(super) fn fill(&mut self, time: u64, event: E) -> u32 {
         if self.free == NONE {

@@ -54,6 +54,11 @@ impl<M> Agendas<M> {
         Agendas { all: Vec::new(), has_lines: false, ahead: Vec::new() }
     }
 
+    /// There will be so many nodes more.
+    pub(super) fn reserve(&mut self, nodes: usize) {
+        self.all.reserve(nodes);
+    }
+
     /// One more node, and its start.
     pub(super) fn add(&mut self, start: Handle) {
         self.all.push(Agenda { awaited: Some(start), line: None });
