@@ -5,6 +5,7 @@
 //! their slots (`calendar`). An event that is cancelled is taken out of its slot and out of the order.
 
 mod calendar;
+mod days;
 mod far;
 mod slots;
 

@@ -9,6 +9,7 @@
 //! Nothing here stores an order of scheduling. In a day and in a list events stand as they were scheduled, a
 //! stable sort keeps equal times so, and a list moves into its days before one of them takes an event itself.
 
+use super::days::{Days, Entry};
 use super::far::Far;
 use super::slots::{NONE, Slots};
 use std::cmp::Reverse;
@@ -32,13 +33,6 @@ const SOME: usize = 2_048;
 /// With fewer events than this, all that is asked for is near.
 const MANY: usize = 16_384;
 
-/// An event in its day: how long after the day's beginning, and its slot, or `NONE` if it was cancelled.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    offset: u32,
-    slot: u32,
-}
-
 #[derive(Debug)]
 pub(super) struct Calendar {
     len: usize,
@@ -46,6 +40,8 @@ pub(super) struct Calendar {
     few: Vec<(u64, u32)>,
     is_few: bool,
     today: Vec<Entry>,
+    /// The same as they came, and in which order they leave.
+    unsorted: Vec<Entry>,
     order: Vec<u64>,
     /// How many of today's entries have left.
     read: usize,
@@ -55,13 +51,9 @@ pub(super) struct Calendar {
     /// The number of today, counted from the start of time. A day lasts two to the power of `day_bits`.
     day: u64,
     day_bits: u32,
-    /// The days after today and before `horizon`, each at its number modulo their count.
-    days: Vec<Vec<Entry>>,
+    /// The days after today and before `horizon`, and how many of all entries are cancelled.
+    days: Days,
     horizon: u64,
-    /// Room for the entries of a day, for days that get their first: those that are over gave it back.
-    spare: Vec<Vec<Entry>>,
-    /// How many entries they have, and how many of all entries are cancelled.
-    in_days: usize,
     cancelled: usize,
     /// From `horizon` on.
     far: Far,
@@ -87,16 +79,15 @@ impl Calendar {
             few: Vec::new(),
             is_few: true,
             today: Vec::new(),
+            unsorted: Vec::new(),
             order: Vec::new(),
             read: 0,
             late: BinaryHeap::new(),
             arrivals: 0,
             day: 0,
             day_bits: 0,
-            days: Vec::new(),
+            days: Days::none(),
             horizon: 0,
-            spare: Vec::new(),
-            in_days: 0,
             cancelled: 0,
             far: Far::none(),
             has_begun: false,
@@ -190,8 +181,7 @@ impl Calendar {
         if day >= self.horizon {
             self.far.remove(slots, slot);
         } else if day > self.day {
-            let at = self.index(day);
-            self.days[at][slots.place(slot) as usize].slot = NONE;
+            self.days.cancel(slots.place(slot));
             self.cancelled += 1;
         } else if !self.remove_from_today(time, slot) {
             self.late.retain(|late| late.0.2 != slot);
@@ -226,12 +216,8 @@ impl Calendar {
         false
     }
 
-    fn index(&self, day: u64) -> usize {
-        day as usize & (self.days.len() - 1)
-    }
-
     fn span_bits(&self) -> u32 {
-        self.days.len().ilog2() - SPAN_BITS
+        self.days.count().ilog2() - SPAN_BITS
     }
 
     #[inline(always)]
@@ -247,14 +233,7 @@ impl Calendar {
                 self.arrivals += 1;
             }
         } else if day < self.horizon {
-            let at = self.index(day);
-            let entries = &mut self.days[at];
-            if entries.is_empty() {
-                *entries = self.spare.pop().unwrap_or_default();
-            }
-            slots.note_place(slot, entries.len() as u32);
-            entries.push(Entry { offset, slot });
-            self.in_days += 1;
+            slots.note_place(slot, self.days.push(day, Entry { offset, slot }));
         } else {
             self.far.push(slots, slot);
         }
@@ -292,29 +271,27 @@ impl Calendar {
             self.make_anew(slots, true);
             return Some(());
         }
-        if self.in_days == 0 {
+        if self.days.len() == 0 {
             let first = self.far.first(slots)?;
             self.far.go_on_to(slots, first);
             self.day = (first << self.span_bits()) - 1;
             self.move_horizon(slots);
         }
         let mut day = self.day + 1;
-        while self.days[self.index(day)].is_empty() {
+        while self.days.is_empty(day) {
             day += 1;
         }
         self.day = day;
         self.today.clear();
         self.read = 0;
-        let at = self.index(day);
-        let mut entries = std::mem::take(&mut self.days[at]);
-        self.in_days -= entries.len();
+        self.unsorted.clear();
+        self.days.take(day, &mut self.unsorted);
         // A stable sort, as one of whole words, which is faster: offset, and place in the day.
         self.order.clear();
-        self.order.extend((0..).zip(&*entries).map(|(place, entry)| u64::from(entry.offset) << 32 | place));
+        self.order
+            .extend((0..).zip(&self.unsorted).map(|(place, entry)| u64::from(entry.offset) << 32 | place));
         self.order.sort_unstable();
-        self.today.extend(self.order.iter().map(|key| entries[*key as u32 as usize]));
-        entries.clear();
-        self.spare.push(entries);
+        self.today.extend(self.order.iter().map(|key| self.unsorted[*key as u32 as usize]));
         self.move_horizon(slots);
         self.has_begun = self.len >= MANY;
         if self.len >= SOME {
@@ -326,7 +303,7 @@ impl Calendar {
     /// Lets the ring reach as far from today as it can, by whole spans.
     fn move_horizon<E>(&mut self, slots: &mut Slots<E>) {
         let bits = self.span_bits();
-        let end = (self.day + self.days.len() as u64) >> bits;
+        let end = (self.day + self.days.count() as u64) >> bits;
         self.horizon = end << bits;
         while let Some(mut list) = self.far.take_before(slots, end) {
             while let Some(slot) = slots.take_first(&mut list) {
@@ -354,10 +331,9 @@ impl Calendar {
         late.sort_unstable();
         all.extend(late.into_iter().rev().map(|late| late.0.2));
         // A day's place in the ring does not matter: equal times are in one day.
-        for mut day in self.days.drain(..).filter(|day| !day.is_empty()) {
-            all.extend(day.drain(..).map(|entry| entry.slot));
-            self.spare.push(day);
-        }
+        self.unsorted.clear();
+        (0..self.days.count() as u64).for_each(|day| self.days.take(day, &mut self.unsorted));
+        all.extend(self.unsorted.iter().map(|entry| entry.slot));
         for mut list in std::mem::replace(&mut self.far, Far::none()).into_lists() {
             all.extend(std::iter::from_fn(|| slots.take_first(&mut list)));
         }
@@ -381,7 +357,7 @@ impl Calendar {
         let gap = if measured == 0 || self.is_guessed && by_length > 0 { by_length } else { measured };
         self.is_guessed = gap == 0 && !begins;
         (self.made_for, self.made_at, self.given) = (all.len(), now, 0);
-        (self.read, self.in_days, self.cancelled, self.has_begun) = (0, 0, 0, false);
+        (self.read, self.cancelled, self.has_begun) = (0, 0, false);
         self.look_after = (all.len() as u64).max(512);
         self.is_few = all.len() <= FEW && !begins;
         self.most = match () {
@@ -396,7 +372,7 @@ impl Calendar {
         }
         self.day_bits = day_bits(gap, all.len());
         let days = (all.len() as u64 * 5 / day(all.len())).next_power_of_two().clamp(DAYS[0], DAYS[1]);
-        self.days.resize(days as usize, Vec::new());
+        self.days.set_count(days as usize);
         // The day before the first begins, so that the first is sorted like any other.
         self.day = (now >> self.day_bits).max(1) - 1;
         let end = (self.day + days) >> self.span_bits();
