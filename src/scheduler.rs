@@ -45,8 +45,9 @@ impl<E> Scheduler<E> {
 
     #[inline(always)]
     pub(crate) fn schedule(&mut self, time: Time, event: E) -> Handle {
-        let slot = self.slots.fill(time.as_nanoseconds(), event);
-        self.calendar.push(&mut self.slots, slot);
+        let time = time.as_nanoseconds();
+        let slot = self.slots.fill(time, event);
+        self.calendar.push(&mut self.slots, time, slot);
         Handle(slot)
     }
 

@@ -106,9 +106,8 @@ impl Calendar {
     }
 
     #[inline(always)]
-    pub(super) fn push<E>(&mut self, slots: &mut Slots<E>, slot: u32) {
+    pub(super) fn push<E>(&mut self, slots: &mut Slots<E>, time: u64, slot: u32) {
         self.len += 1;
-        let time = slots.time(slot);
         if self.is_few {
             // After those that are due at the same time, which is before them here.
             let mut place = self.few.len();
