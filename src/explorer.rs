@@ -13,6 +13,7 @@
 
 mod catalogue;
 mod choices;
+mod crew;
 mod depth;
 mod history;
 mod level;

@@ -108,7 +108,7 @@ impl<M: Value> Search<'_, '_, M> {
                         self.generated += 1;
                         let mut next = Vec::new();
                         let open = open.last().expect("it was there");
-                        self.stepper().write(&open.state, &step, &mut next);
+                        self.shared.stepper().write(&open.state, &step, &mut next);
                         arrived = Some((next, step.print));
                     }
                     None => drop(open.pop()),
@@ -120,7 +120,7 @@ impl<M: Value> Search<'_, '_, M> {
 
     fn is_stopped(&mut self, depth: usize, open: usize) -> Option<Bound> {
         // A node of an ordered map takes about 64 bytes for each entry.
-        self.bytes = self.parents.len() * 72 + open * 512 + self.catalogue.bytes();
+        self.bytes = self.parents.len() * 72 + open * 512 + self.shared.catalogue.bytes();
         if self.bytes > self.options.max_memory {
             return Some(Bound::Memory);
         }
@@ -140,7 +140,7 @@ impl<M: Value> Search<'_, '_, M> {
         last: Option<Action>,
         property: String,
     ) -> Counterexample {
-        let stepper = self.stepper();
+        let stepper = self.shared.stepper();
         let mut path = Path::new(&stepper, start);
         // Of the last one, no step was taken if it is where something panicked.
         open.iter().filter(|open| open.next > 0).for_each(|open| path.step(open.next as u32 - 1));

@@ -1,8 +1,8 @@
 //! States written one after the other, and what threads make of a part of them.
 
-use super::catalogue::{Catalogue, Missing};
+use super::catalogue::Missing;
 use super::reduction::{Talk, node_of};
-use super::successors::{Action, HISTORY, Map, NOTHING, Stepper, Successor};
+use super::successors::{Action, HISTORY, NOTHING, Stepper, Successor};
 use super::symmetry::Orbits;
 use super::table::{SHARDS, Shard, Table, shard_of};
 use crate::caught::caught;
@@ -335,7 +335,8 @@ impl<M: Value> Judge<M> {
     }
 
     /// The world in this state.
-    pub(super) fn world(&mut self, catalogue: &Catalogue<M>, map: &Map, state: &[u32]) -> &World<M> {
+    pub(super) fn world(&mut self, stepper: &Stepper<'_, M>, state: &[u32]) -> &World<M> {
+        let Stepper { catalogue, map, .. } = *stepper;
         for (known, part) in self.parts.iter_mut().zip(state) {
             if known != part {
                 *known = *part;
@@ -386,7 +387,7 @@ impl<M: Value> Judge<M> {
         if properties.is_empty() {
             return broken();
         }
-        self.world(stepper.catalogue, stepper.map, state);
+        self.world(stepper, state);
         let (world, reached) = (&self.world, &mut self.reached);
         let judged = caught(|| {
             for (index, property) in properties.iter().enumerate() {
@@ -409,30 +410,37 @@ impl<M: Value> Judge<M> {
     }
 }
 
-/// Expands the states at `places` of `level` with what is known, and no more. The room of a chunk that was made before
-/// is used again.
-pub(super) fn expand_all<M: Value>(
-    mut chunk: Chunk,
-    stepper: &Stepper<'_, M>,
-    level: &Level,
-    places: &[u32],
-    mut filter: Filter<'_>,
-    orbits: &mut Option<Orbits<'_, M>>,
-    talk: Option<&Talk>,
-) -> Chunk {
-    (chunk.generated, chunk.panic) = (0, None);
-    if let Filter::Shared(_, threads) = filter {
-        chunk.steps.clear();
-        chunk.ends.clear();
-        chunk.asked.resize_with(chunk.asked.len().max(threads), Asked::default);
-        chunk.recent.0.resize(Recent::SIZE, 0);
-        for Asked { keys, steps } in &mut chunk.asked {
-            keys.clear();
-            steps.clear();
+/// What each thread has for itself, and what it makes.
+pub(super) struct Worker<'s, M: 'static> {
+    pub(super) judge: Judge<M>,
+    pub(super) orbits: Option<Orbits<'s, M>>,
+    pub(super) chunk: Chunk,
+}
+
+impl<M: Value> Worker<'_, M> {
+    /// Expands the states at `places` of `level` with what is known, and no more.
+    pub(super) fn expand_all(
+        &mut self,
+        stepper: &Stepper<'_, M>,
+        level: &Level,
+        places: &[u32],
+        mut filter: Filter<'_>,
+        talk: Option<&Talk>,
+    ) {
+        let Worker { chunk, orbits, .. } = self;
+        (chunk.generated, chunk.panic) = (0, None);
+        if let Filter::Shared(_, threads) = filter {
+            chunk.steps.clear();
+            chunk.ends.clear();
+            chunk.asked.resize_with(chunk.asked.len().max(threads), Asked::default);
+            chunk.recent.0.resize(Recent::SIZE, 0);
+            for Asked { keys, steps } in &mut chunk.asked {
+                keys.clear();
+                steps.clear();
+            }
+        }
+        for place in places {
+            chunk.expand(stepper, level, *place, &mut filter, orbits, talk);
         }
     }
-    for place in places {
-        chunk.expand(stepper, level, *place, &mut filter, orbits, talk);
-    }
-    chunk
 }

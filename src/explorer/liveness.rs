@@ -77,7 +77,7 @@ impl<M: Value> Search<'_, '_, M> {
                 (ordinals, start, Some(cycle))
             }
         };
-        let stepper = self.stepper();
+        let stepper = self.shared.stepper();
         let mut path = Path::new(&stepper, &states[start]);
         ordinals.into_iter().for_each(|ordinal| path.step(ordinal));
         Some(path.never(cycle, property.name.clone()))
@@ -92,8 +92,8 @@ impl<M: Value> Search<'_, '_, M> {
             if let Some(known) = numbers.get(&print) {
                 return (*known, None);
             }
-            let Search { judges, catalogue, map, .. } = search;
-            let holds = property.holds(judges[0].world(catalogue, map, &state));
+            let Search { workers, shared, .. } = search;
+            let holds = property.holds(workers[0].judge.world(&shared.stepper(), &state));
             let number = (!holds).then_some(graph.origins.len());
             numbers.insert(print, number);
             if number.is_some() {
@@ -112,7 +112,7 @@ impl<M: Value> Search<'_, '_, M> {
                 let name = self.due(&state, step.action, &mut names);
                 due.extend(name);
                 let mut next = Vec::new();
-                self.stepper().write(&state, step, &mut next);
+                self.shared.stepper().write(&state, step, &mut next);
                 let origin = Ok((number, ordinal as u32));
                 let (to, new) = reach(self, &mut graph, next, step.print, origin);
                 queue.extend(new);
@@ -121,13 +121,14 @@ impl<M: Value> Search<'_, '_, M> {
             graph.edges.push(edges);
             graph.due.push(due);
             let has_timer = |part: &u32| {
-                self.catalogue.parts[*part as usize].own.iter().any(|own| matches!(own, Own::Fire(_)))
+                self.shared.catalogue.parts[*part as usize].own.iter().any(|own| matches!(own, Own::Fire(_)))
             };
-            let is_bounded = self.rules.timers.is_some() && state[..self.map.nodes].iter().any(has_timer);
+            let is_bounded =
+                self.shared.rules.timers.is_some() && state[..self.shared.map.nodes].iter().any(has_timer);
             graph.is_bounded.push(is_bounded);
             // What stands for the queue, for names in maps, and for a set of what is due.
             graph.bytes += 256 + 4 * state.len() + 32 * (graph.edges[number].len() + graph.due[number].len());
-            self.bytes = self.bytes.max(self.table.bytes() + self.catalogue.bytes() + graph.bytes);
+            self.bytes = self.bytes.max(self.table.bytes() + self.shared.catalogue.bytes() + graph.bytes);
             let (distinct, bytes) = (graph.origins.len(), self.bytes);
             if distinct > self.options.max_states {
                 return Err(Bound::States);
@@ -153,12 +154,12 @@ impl<M: Value> Search<'_, '_, M> {
             Action::Heal => Some(fingerprint("heal")),
             Action::Own { node, index } => {
                 let part = state[node as usize];
-                match self.catalogue.parts[part as usize].own[index as usize] {
+                match self.shared.catalogue.parts[part as usize].own[index as usize] {
                     Own::Crash(..) => None,
                     _ => Some(
                         *names
                             .entry((part, index))
-                            .or_insert_with(|| self.catalogue.own_name(part, index as usize)),
+                            .or_insert_with(|| self.shared.catalogue.own_name(part, index as usize)),
                     ),
                 }
             }

@@ -4,18 +4,20 @@
 //! missing is found out by one, in order, and those states are expanded then. Which of two equal new states is
 //! first is decided by their places, whoever takes them: the result does not depend on the number of threads.
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, Missing};
+use super::crew::Crew;
 use super::level::{
-    Broken, Chunk, Filter, Found, Judge, Level, Panic, States, expand_all, settle, shards_of_one,
+    Broken, Chunk, Filter, Found, Judge, Level, Panic, States, Worker, settle, shards_of_one,
 };
 use super::path::{Path, Printed, initial};
 use super::reduction::{self, Talk};
-use super::successors::{Action, Map, Stepper, Successor};
+use super::successors::{Action, Map, Shared, Successor};
 use super::symmetry::Orbits;
-use super::table::Table;
+use super::table::{SHARDS, Table};
 use super::{Bound, Exploration, Explored, Order, Progress, Rules, Verdict};
 use crate::process::Value;
 use crate::property::When;
+use std::sync::Arc;
 
 /// How many states of a level are expanded before the new ones are sorted out. (Few in tests, so that levels there have
 /// several such batches.)
@@ -25,21 +27,16 @@ const SMALL: usize = if cfg!(test) { 1 << 6 } else { 1 << 11 };
 
 pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) options: &'s Exploration<'a, M>,
-    pub(super) rules: Rules,
-    pub(super) map: Map,
-    pub(super) catalogue: Catalogue<M>,
+    pub(super) shared: Arc<Shared<M>>,
     pub(super) table: Table,
     /// How each state was first found: from which one, and by which of its steps. Of an initial state, its number.
     pub(super) parents: Vec<(u32, u32)>,
     pub(super) generated: usize,
     pub(super) reached: Vec<bool>,
-    pub(super) judges: Vec<Judge<M>>,
     /// One for each thread.
-    orbits: Vec<Option<Orbits<'s, M>>>,
+    pub(super) workers: Vec<Worker<'s, M>>,
     pub(super) bytes: usize,
-    /// What threads have filled before, to be filled again.
-    room: Vec<Chunk>,
-    /// The same of levels that were left behind.
+    /// Room of levels that were left behind, to be filled again.
     left: Vec<States>,
     /// Who sends to whom, if that is used to leave steps out.
     talk: Option<Talk>,
@@ -69,23 +66,21 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     pub(super) fn new(options: &'s Exploration<'a, M>) -> Self {
         let (world, _) = options.start.not_yet_run();
         let rules = options.rules();
+        let worker = |_| Worker {
+            judge: Judge::new(world, options.properties.len()),
+            orbits: options.symmetry.as_ref().and_then(|symmetry| Orbits::new(symmetry, world)),
+            chunk: Chunk::new(),
+        };
+        let (catalogue, map) = (Catalogue::new(world.clone(), rules), Map::new(world, &rules));
         Search {
             options,
-            rules,
-            map: Map::new(world, &rules),
-            catalogue: Catalogue::new(world.clone(), rules),
+            shared: Arc::new(Shared { catalogue, rules, map }),
             table: Table::new(),
             parents: Vec::new(),
             generated: 0,
             reached: vec![false; options.properties.len()],
-            judges: (0..options.threads.max(1))
-                .map(|_| Judge::new(world, options.properties.len()))
-                .collect(),
-            orbits: (0..options.threads.max(1))
-                .map(|_| options.symmetry.as_ref().and_then(|symmetry| Orbits::new(symmetry, world)))
-                .collect(),
+            workers: (0..options.threads.max(1)).map(worker).collect(),
             bytes: 0,
-            room: Vec::new(),
             left: Vec::new(),
             talk: None,
         }
@@ -95,21 +90,27 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     pub(super) fn run(mut self) -> Explored {
         let (_, sent) = self.options.start.not_yet_run();
         let judge = |history: &_| self.options.judge(history);
-        let states = match initial(&mut self.catalogue, &self.rules, &self.map, sent, &judge) {
+        let Shared { catalogue, rules, map } = self.shared_mut();
+        let states = match initial(catalogue, rules, map, sent, &judge) {
             Ok(states) => states,
             Err(panic) => return self.explored(0, Verdict::Violated(Path::empty(panic)), None),
         };
         match self.options.order {
-            Order::BreadthFirst => self.breadth_first(&states),
+            Order::BreadthFirst => {
+                std::thread::scope(|scope| self.breadth_first(&states, &mut Crew::new(scope)))
+            }
             Order::DepthFirst => self.depth_first(&states),
             Order::IterativeDeepening => self.deepening(&states),
         }
     }
 
-    fn breadth_first(mut self, states: &[Printed]) -> Explored {
+    fn breadth_first<'scope>(mut self, states: &[Printed], crew: &mut Crew<'scope, '_>) -> Explored
+    where
+        's: 'scope,
+    {
         self.check_symmetry(states);
-        let reduces = self.options.reduces && reduction::applies(&self.rules, self.map.nodes);
-        self.talk = reduces.then(|| self.catalogue.talk.clone());
+        let reduces = self.options.reduces && reduction::applies(&self.shared.rules, self.shared.map.nodes);
+        self.talk = reduces.then(|| self.shared.catalogue.talk.clone());
         let mut level = Level::default();
         let mut broken = None;
         for (number, (state, print)) in states.iter().enumerate() {
@@ -130,11 +131,11 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         while level.len() > 0 {
             depth += 1;
             let base = self.parents.len() - level.len();
-            let mut next = Level::default();
+            let (current, mut next) = (Arc::new(level), Level::default());
             let mut at = 0;
-            while at < level.len() {
-                let to = level.len().min(at + BATCH);
-                let ended = self.batch(&level, at..to, base, &mut next, depth);
+            while at < current.len() {
+                let to = current.len().min(at + BATCH);
+                let ended = self.batch(&current, at..to, base, &mut next, depth, crew);
                 match ended {
                     Some(End::Bound(bound)) => {
                         let deeper = usize::from(next.len() > 0);
@@ -155,31 +156,34 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                     Some(End::Again) => {
                         (self.table, self.generated) = (Table::new(), 0);
                         self.parents.clear();
-                        self.room.clear();
-                        return self.breadth_first(states);
+                        self.workers.iter_mut().for_each(|worker| worker.chunk = Chunk::new());
+                        return self.breadth_first(states, crew);
                     }
                     None => {}
                 }
                 at = to;
             }
-            self.left.extend(std::mem::replace(&mut level, next).room());
+            self.left.extend(returned(current).room());
+            level = next;
         }
         self.concluded(depth, states)
     }
 
     /// What stands for a state in the table.
     fn key(&mut self, state: &[u32], print: u128) -> u128 {
-        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-        self.orbits[0].as_mut().map_or(print, |orbits| orbits.least(&stepper, state))
+        let orbits = &mut self.workers[0].orbits;
+        orbits.as_mut().map_or(print, |orbits| orbits.least(&self.shared.stepper(), state))
     }
 
     #[track_caller]
     fn check_symmetry(&mut self, states: &[Printed]) {
-        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-        let Some(orbits) = &mut self.orbits[0] else { return };
-        let Rules { partitions, keeps_history, .. } = self.rules;
+        let Some(orbits) = &mut self.workers[0].orbits else { return };
+        let Rules { partitions, keeps_history, .. } = self.shared.rules;
         assert!(partitions == 0 && !keeps_history, "symmetric: not together with partitions and histories");
-        assert!(orbits.begin_alike(&stepper, states), "symmetric: the nodes do not begin alike");
+        assert!(
+            orbits.begin_alike(&self.shared.stepper(), states),
+            "symmetric: the nodes do not begin alike"
+        );
     }
 
     /// The result of a search that has seen everything: what must happen eventually is asked now.
@@ -198,47 +202,55 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         print: u128,
         into: &mut Vec<Successor>,
     ) -> Result<(), (Action, String)> {
-        let judge = |history: &_| self.options.judge(history);
         loop {
             into.clear();
             let mut missing = Vec::new();
-            let result = self.stepper().successors(state, print, into, &mut missing);
+            let result = self.shared.stepper().successors(state, print, into, &mut missing);
             if missing.is_empty() {
                 return result;
             }
-            missing.into_iter().for_each(|what| self.catalogue.find_out(what, &judge));
+            self.find_out(missing);
         }
     }
 
-    pub(super) fn stepper(&self) -> Stepper<'_, M> {
-        Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map }
+    fn shared_mut(&mut self) -> &mut Shared<M> {
+        Arc::get_mut(&mut self.shared).expect("no thread reads it between jobs")
+    }
+
+    fn find_out(&mut self, missing: Vec<Missing>) {
+        let options = self.options;
+        let catalogue = &mut self.shared_mut().catalogue;
+        missing.into_iter().for_each(|what| catalogue.find_out(what, &|history| options.judge(history)));
     }
 
     /// What a state breaks first; takes note of what it reaches.
     pub(super) fn judge_one(&mut self, state: &[u32]) -> Option<String> {
         let properties = &self.options.properties;
-        let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-        let broken = self.judges[0].judge(&stepper, properties, state, &self.reached);
+        let broken = self.workers[0].judge.judge(&self.shared.stepper(), properties, state, &self.reached);
         self.note_reached();
         broken
     }
 
     /// Expands some states of a level, and puts those that are new on the next one.
-    fn batch(
+    fn batch<'scope>(
         &mut self,
-        level: &Level,
+        level: &Arc<Level>,
         range: std::ops::Range<usize>,
         base: usize,
         next: &mut Level,
         depth: usize,
-    ) -> Option<End> {
+        crew: &mut Crew<'scope, '_>,
+    ) -> Option<End>
+    where
+        's: 'scope,
+    {
         let places: Vec<u32> = range.map(|place| place as u32).collect();
         let goes_deeper = depth < self.options.max_depth;
         let Batch { found, generated, panic, broken } = match level.len() < SMALL && self.talk.is_none() {
             true => self.expand_in_order(level, &places, goes_deeper),
-            false => self.expand_in_parallel(level, places, goes_deeper),
+            false => self.expand_in_parallel(level, places, goes_deeper, crew),
         };
-        if self.talk.as_ref().is_some_and(|talk| *talk != self.catalogue.talk) {
+        if self.talk.as_ref().is_some_and(|talk| *talk != self.shared.catalogue.talk) {
             return Some(End::Again);
         }
         self.generated += generated;
@@ -279,29 +291,26 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
 
     fn bytes_now(&self, level: &Level, next: &Level) -> usize {
         let parents = self.parents.len() * size_of::<(u32, u32)>();
-        self.table.bytes() + parents + level.bytes() + next.bytes() + self.catalogue.bytes()
+        self.table.bytes() + parents + level.bytes() + next.bytes() + self.shared.catalogue.bytes()
     }
 
     fn expand_in_order(&mut self, level: &Level, places: &[u32], goes_deeper: bool) -> Batch {
-        let judge = |history: &_| self.options.judge(history);
         let mut chunk = Chunk::new();
-        let mut filter = Filter::Alone(&mut self.table);
         for place in places {
             loop {
-                let (rules, map) = (&self.rules, &self.map);
-                let stepper = Stepper { catalogue: &self.catalogue, rules, map };
-                if chunk.expand(&stepper, level, *place, &mut filter, &mut self.orbits[0], None) {
+                let mut filter = Filter::Alone(&mut self.table);
+                let orbits = &mut self.workers[0].orbits;
+                if chunk.expand(&self.shared.stepper(), level, *place, &mut filter, orbits, None) {
                     break;
                 }
-                let missing = std::mem::take(&mut chunk.missing);
-                missing.into_iter().for_each(|what| self.catalogue.find_out(what, &judge));
+                self.find_out(std::mem::take(&mut chunk.missing));
             }
         }
         let Chunk { found, generated, panic, .. } = chunk;
         let mut broken = None;
         if goes_deeper {
-            let stepper = Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-            broken = self.judges[0].judge_all(&stepper, &self.options.properties, &found, &self.reached);
+            let judge = &mut self.workers[0].judge;
+            broken = judge.judge_all(&self.shared.stepper(), &self.options.properties, &found, &self.reached);
             self.note_reached();
         }
         Batch { found: vec![found], generated, panic, broken }
@@ -310,64 +319,84 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     /// In rounds: what is missing in one is found out, and the next is of the states that miss it.
     ///
     /// Threads first take all steps from their shares, then find out which lead to new states, each for its part of the
-    /// table, and then write those that their own steps lead to.
-    fn expand_in_parallel(&mut self, level: &Level, mut places: Vec<u32>, goes_deeper: bool) -> Batch {
-        let judge = |history: &_| self.options.judge(history);
-        let talk = self.talk.as_ref();
-        let (properties, reached) = (&self.options.properties, &self.reached);
+    /// table, and then write those that their own steps lead to. What they change goes to them and comes back.
+    fn expand_in_parallel<'scope>(
+        &mut self,
+        level: &Arc<Level>,
+        mut places: Vec<u32>,
+        goes_deeper: bool,
+        crew: &mut Crew<'scope, '_>,
+    ) -> Batch
+    where
+        's: 'scope,
+    {
+        let properties = &self.options.properties;
         let mut batch = Batch::default();
         while !places.is_empty() {
             // To wait for others costs more than a few states, as those of which something was missing.
             let threads = if places.len() < SMALL { 1 } else { self.options.threads.max(1) };
-            let stepper = &Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map };
-            let table = &self.table;
             let shares = places.chunks(places.len().div_ceil(threads).max(64));
-            let jobs = shares.zip(&mut self.orbits).map(|(share, orbits)| {
-                let (filter, mut chunk) =
-                    (Filter::Shared(table, threads), self.room.pop().unwrap_or_else(Chunk::new));
-                chunk.found.states = self.left.pop().unwrap_or_default();
-                move || expand_all(chunk, stepper, level, share, filter, orbits, talk)
-            });
-            let mut chunks = in_parallel(jobs.collect());
-
-            let of_one = shards_of_one(threads);
-            let (owners, all) = (self.table.0.chunks_mut(of_one).enumerate(), &chunks);
-            let jobs = owners.map(|(owner, shards)| {
-                let asked = all.iter().map(move |chunk| &chunk.asked[owner]);
-                move || settle((owner * of_one, shards), asked)
-            });
-            let new = &in_parallel(jobs.collect());
-
-            let jobs = chunks.iter_mut().zip(&mut self.judges).enumerate().map(|(number, (chunk, judge))| {
+            let count = shares.len();
+            let table = Arc::new(std::mem::take(&mut self.table));
+            let jobs = shares.zip(self.workers.drain(..count)).map(|(share, mut worker)| {
+                worker.chunk.found.states = self.left.pop().unwrap_or_default();
+                let (shared, level, share) = (self.shared.clone(), level.clone(), share.to_vec());
+                let (table, talk) = (table.clone(), self.talk.clone());
                 move || {
-                    chunk.write(stepper, level, new.iter().map(move |of_one| &of_one[number]));
-                    goes_deeper.then(|| judge.judge_all(stepper, properties, &chunk.found, reached)).flatten()
+                    let filter = Filter::Shared(&table, threads);
+                    worker.expand_all(&shared.stepper(), &level, &share, filter, talk.as_ref());
+                    worker
                 }
             });
-            let broken = in_parallel(jobs.collect());
+            let workers = Arc::new(crew.run(jobs.collect()));
+
+            let of_one = shards_of_one(threads);
+            let mut shards = returned(table).0;
+            let jobs = (0..SHARDS).step_by(of_one).enumerate().map(|(owner, first)| {
+                let mut shards: Vec<_> = shards.drain(..of_one.min(shards.len())).collect();
+                let workers = workers.clone();
+                move || {
+                    let asked = workers.iter().map(|worker| &worker.chunk.asked[owner]);
+                    let new = settle((first, &mut shards), asked);
+                    (shards, new)
+                }
+            });
+            let (shards, new): (Vec<_>, Vec<_>) = crew.run(jobs.collect()).into_iter().unzip();
+            self.table.0 = shards.into_iter().flatten().collect();
+
+            let new = Arc::new(new);
+            let jobs = returned(workers).into_iter().enumerate().map(|(number, mut worker)| {
+                let (shared, level, new) = (self.shared.clone(), level.clone(), new.clone());
+                let reached = self.reached.clone();
+                move || {
+                    let (Worker { chunk, judge, .. }, stepper) = (&mut worker, shared.stepper());
+                    chunk.write(&stepper, &level, new.iter().map(|of_one| &of_one[number]));
+                    let judge = || judge.judge_all(&stepper, properties, &chunk.found, &reached);
+                    (goes_deeper.then(judge).flatten(), worker)
+                }
+            });
+            let (broken, mut workers): (Vec<_>, Vec<_>) = crew.run(jobs.collect()).into_iter().unzip();
 
             places.clear();
             batch.broken =
                 broken.into_iter().flatten().chain(batch.broken).min_by_key(|broken| broken.origin);
-            for chunk in &mut chunks {
+            for Worker { chunk, .. } in &mut workers {
                 batch.generated += chunk.generated;
                 batch.panic =
                     chunk.panic.take().into_iter().chain(batch.panic).min_by_key(|panic| panic.origin);
                 batch.found.push(std::mem::take(&mut chunk.found));
                 places.append(&mut chunk.missed);
-                for what in chunk.missing.drain(..) {
-                    self.catalogue.find_out(what, &judge);
-                }
+                self.find_out(std::mem::take(&mut chunk.missing));
             }
-            // The last is taken first: each thread gets its own again, which is near it.
-            self.room.extend(chunks.into_iter().rev());
+            // In front: each thread gets its own again, which is near it.
+            self.workers.splice(0..0, workers);
         }
         self.note_reached();
         batch
     }
 
     fn note_reached(&mut self) {
-        for judge in &self.judges {
+        for Worker { judge, .. } in &self.workers {
             self.reached.iter_mut().zip(&judge.reached).for_each(|(all, one)| *all |= one);
         }
     }
@@ -389,7 +418,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             index = parent;
         };
         ordinals.reverse();
-        let stepper = self.stepper();
+        let stepper = self.shared.stepper();
         let mut path = Path::new(&stepper, &states[start as usize]);
         ordinals.into_iter().for_each(|ordinal| path.step(ordinal));
         path.end(last, property)
@@ -411,16 +440,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     }
 }
 
-/// Runs the jobs, each on a thread but the last, which is run here.
-fn in_parallel<R: Send>(mut jobs: Vec<impl FnOnce() -> R + Send>) -> Vec<R> {
-    let Some(last) = jobs.pop() else { return Vec::new() };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = jobs.into_iter().map(|job| scope.spawn(job)).collect();
-        let last = last();
-        let joined = threads.into_iter().map(|thread| match thread.join() {
-            Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.chain(std::iter::once(last)).collect::<Vec<R>>()
-    })
+/// What was lent to jobs that have ended.
+fn returned<T>(lent: Arc<T>) -> T {
+    Arc::into_inner(lent).expect("no job has it any more")
 }

@@ -57,6 +57,19 @@ pub(super) struct Stepper<'c, M: 'static> {
     pub(super) map: &'c Map,
 }
 
+/// What a stepper reads, for many threads to have at once.
+pub(super) struct Shared<M: 'static> {
+    pub(super) catalogue: Catalogue<M>,
+    pub(super) rules: Rules,
+    pub(super) map: Map,
+}
+
+impl<M> Shared<M> {
+    pub(super) fn stepper(&self) -> Stepper<'_, M> {
+        Stepper { catalogue: &self.catalogue, rules: &self.rules, map: &self.map }
+    }
+}
+
 /// What the links are.
 pub(super) struct Map {
     pub(super) nodes: usize,

@@ -87,7 +87,7 @@ pub(super) fn shard_of(print: u128) -> usize {
 }
 
 /// The set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Table(pub(super) Vec<Shard>);
 
 impl Table {
