@@ -21,6 +21,7 @@ mod liveness;
 #[cfg(test)]
 mod naive;
 mod outcome;
+mod parents;
 mod path;
 mod reduction;
 mod search;

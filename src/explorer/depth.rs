@@ -78,7 +78,7 @@ impl<M: Value> Search<'_, '_, M> {
                         *deepest = depth.max(*deepest);
                     }
                     if is_better && known.is_none() {
-                        self.parents.push((u32::MAX, 0));
+                        self.parents.push_initial(0);
                         if let Some(property) = self.judge_one(&state) {
                             let path = self.path_of(start, &open, None, property);
                             return Descent::Ended(Verdict::Violated(path), None);

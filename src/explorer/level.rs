@@ -271,6 +271,7 @@ impl Chunk {
                 self.found.write(stepper, state, &self.steps[at], (place, (at - steps.start) as u32));
             }
         }
+        self.found.origins.shrink_to_fit();
     }
 
     /// The nodes whose steps are taken.

@@ -9,6 +9,7 @@ use super::crew::Crew;
 use super::level::{
     Broken, Chunk, Filter, Found, Judge, Level, Panic, States, Worker, settle, shards_of_one,
 };
+use super::parents::Parents;
 use super::path::{Path, Printed, initial};
 use super::reduction::{self, Talk};
 use super::successors::{Action, Map, Shared, Successor};
@@ -29,8 +30,7 @@ pub(super) struct Search<'s, 'a, M: Value> {
     pub(super) options: &'s Exploration<'a, M>,
     pub(super) shared: Arc<Shared<M>>,
     pub(super) table: Table,
-    /// How each state was first found: from which one, and by which of its steps. Of an initial state, its number.
-    pub(super) parents: Vec<(u32, u32)>,
+    pub(super) parents: Parents,
     pub(super) generated: usize,
     pub(super) reached: Vec<bool>,
     /// One for each thread.
@@ -76,7 +76,7 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             options,
             shared: Arc::new(Shared { catalogue, rules, map }),
             table: Table::new(),
-            parents: Vec::new(),
+            parents: Parents::default(),
             generated: 0,
             reached: vec![false; options.properties.len()],
             workers: (0..options.threads.max(1)).map(worker).collect(),
@@ -120,11 +120,11 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                 continue;
             }
             level.push(state, *print);
-            self.parents.push((u32::MAX, number as u32));
+            self.parents.push_initial(number as u32);
             broken = self.judge_one(state);
         }
         if let Some(property) = broken {
-            let path = self.path(states, self.parents.len() as u32 - 1, None, property);
+            let path = self.path(states, self.parents.len() as u32 - 1, Vec::new(), None, property);
             return self.explored(1, Verdict::Violated(path), None);
         }
         let mut depth = 0;
@@ -143,14 +143,12 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
                     }
                     Some(End::Panic(Panic { origin: (place, _), action, message })) => {
                         let index = base as u32 + place;
-                        let path = self.path(states, index, Some(action), message);
+                        let path = self.path(states, index, Vec::new(), Some(action), message);
                         return self.explored(depth, Verdict::Violated(path), None);
                     }
                     Some(End::Broken(Broken { origin, property })) => {
                         let parent = base as u32 + origin.0;
-                        self.parents.push((parent, origin.1));
-                        let path = self.path(states, self.parents.len() as u32 - 1, None, property);
-                        self.parents.pop();
+                        let path = self.path(states, parent, vec![origin.1], None, property);
                         return self.explored(depth + 1, Verdict::Violated(path), None);
                     }
                     Some(End::Again) => {
@@ -259,12 +257,12 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
             return deeper.then_some(End::Bound(Bound::Depth));
         }
         let mut is_full = false;
-        for Found { states, origins, .. } in found {
+        for Found { states, mut origins, .. } in found {
             let room = self.options.max_states - self.parents.len();
             is_full |= origins.len() > room;
-            next.append(states, origins.len().min(room));
-            let parents = origins.into_iter().take(room);
-            self.parents.extend(parents.map(|(place, ordinal)| (base as u32 + place, ordinal)));
+            origins.truncate(room);
+            next.append(states, origins.len());
+            self.parents.append(base as u32, origins);
         }
         match (panic, broken) {
             (Some(panic), Some(broken)) if panic.origin < broken.origin => return Some(End::Panic(panic)),
@@ -290,8 +288,11 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
     }
 
     fn bytes_now(&self, level: &Level, next: &Level) -> usize {
-        let parents = self.parents.len() * size_of::<(u32, u32)>();
-        self.table.bytes() + parents + level.bytes() + next.bytes() + self.shared.catalogue.bytes()
+        self.table.bytes()
+            + self.parents.bytes()
+            + level.bytes()
+            + next.bytes()
+            + self.shared.catalogue.bytes()
     }
 
     fn expand_in_order(&mut self, level: &Level, places: &[u32], goes_deeper: bool) -> Batch {
@@ -401,21 +402,23 @@ impl<'s, 'a, M: Value> Search<'s, 'a, M> {
         }
     }
 
+    /// The path to a state that was found, and then by steps of these ordinals, the last of them first.
     fn path(
         &self,
         states: &[(Vec<u32>, u128)],
         mut index: u32,
+        mut ordinals: Vec<u32>,
         last: Option<Action>,
         property: String,
     ) -> super::Counterexample {
-        let mut ordinals: Vec<u32> = Vec::new();
         let start = loop {
-            let (parent, ordinal) = self.parents[index as usize];
-            if parent == u32::MAX {
-                break ordinal;
+            match self.parents.of(index) {
+                Ok((parent, ordinal)) => {
+                    ordinals.push(ordinal);
+                    index = parent;
+                }
+                Err(start) => break start,
             }
-            ordinals.push(ordinal);
-            index = parent;
         };
         ordinals.reverse();
         let stepper = self.shared.stepper();
