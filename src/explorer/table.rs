@@ -34,6 +34,13 @@ impl Shard {
         }
     }
 
+    /// Reads where `print` belongs, to have it near when it is put in.
+    #[inline]
+    pub(super) fn touch(&self, print: u128) -> u128 {
+        let mask = self.slots.len().wrapping_sub(1);
+        self.slots.get(print as usize & mask).copied().unwrap_or_default()
+    }
+
     /// Puts `print` in; false if it was there.
     #[inline]
     pub(super) fn insert(&mut self, print: u128) -> bool {
