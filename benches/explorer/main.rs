@@ -1,9 +1,10 @@
 //! The explorer: states per second, memory per state, what a second thread gains, and what reductions leave out.
 //!
 //! `cargo bench --bench explorer` prints `NAME threads=N distinct generated depth seconds generated/s distinct/s
-//! bytes/state`, the fastest of seven, and `NAME gain=` by the second thread; and then a table, on one thread, of searches that leave states out beside those
-//! that do not. Words choose: `-- paxos`, `-- reductions`. `benches/peers/stateright` measures Stateright on the same
-//! models.
+//! bytes/state`, the fastest of seven, all in turn, and `NAME gain= gain_apart=`: by a second thread, and by a second
+//! search of one thread that runs beside the first. Then comes a table, on one thread, of searches that leave states out
+//! beside those that do not. Words choose: `-- paxos`, `-- reductions`. `benches/peers/stateright` measures Stateright on
+//! the same models.
 
 // A wall clock is what a benchmark reads.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)]
@@ -93,23 +94,34 @@ fn peak_bytes() -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// Both, in turn: of each the fastest of seven, so that other work on the machine counts for little.
-fn in_turn(first: impl Fn() -> Explored, second: impl Fn() -> Explored) -> [(f64, Explored); 2] {
+/// All of them, in turn: of each the fastest of seven, so that other work on the machine counts for little.
+fn in_turn<const COUNT: usize>(searches: [&dyn Fn() -> Explored; COUNT]) -> [(f64, Explored); COUNT] {
     let timed = |search: &dyn Fn() -> Explored| {
         let start = Instant::now();
         let explored = search();
+        explored.assert_holds();
         (start.elapsed().as_secs_f64(), explored)
     };
-    let mut fastest = [timed(&first), timed(&second)];
+    let mut fastest = searches.map(timed);
     for _ in 1..REPETITIONS {
-        for (fastest, run) in fastest.iter_mut().zip([timed(&first), timed(&second)]) {
+        for (fastest, search) in fastest.iter_mut().zip(searches) {
+            let run = timed(search);
             if run.0 < fastest.0 {
                 *fastest = run;
             }
         }
     }
-    fastest.iter().for_each(|(_, explored)| explored.assert_holds());
     fastest
+}
+
+/// Two searches of one thread each, side by side: what the machine has for a second thread that waits for nobody.
+fn apart(search: fn(usize) -> Explored) -> Explored {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(move || search(1));
+        let one = search(1);
+        other.join().expect("a search that ends").assert_holds();
+        one
+    })
 }
 
 fn reductions() {
@@ -124,7 +136,7 @@ fn reductions() {
     println!("| model | by | states | with it | ratio | ms | with it | ratio |");
     println!("|---|---|--:|--:|--:|--:|--:|--:|");
     for (name, by, search) in pairs {
-        let [whole, reduced] = in_turn(|| search(false), || search(true));
+        let [whole, reduced] = in_turn([&|| search(false), &|| search(true)]);
         let states = (whole.1.distinct, reduced.1.distinct);
         println!(
             "| {name} | {by} | {} | {} | {:.1} | {:.2} | {:.2} | {:.1} |",
@@ -148,9 +160,9 @@ fn main() {
         if !asked.is_empty() && !asked.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
-        let runs = in_turn(|| search(1), || search(2));
-        let gain = runs[0].0 / runs[1].0;
-        for (threads, (seconds, explored)) in (1..).zip(runs) {
+        let [one, two, apart] = in_turn([&|| search(1), &|| search(2), &|| apart(search)]);
+        let gains = (one.0 / two.0, 2.0 * one.0 / apart.0);
+        for (threads, (seconds, explored)) in (1..).zip([one, two]) {
             assert_eq!(explored.distinct, distinct);
             println!(
                 "{name} threads={threads} distinct={} generated={} depth={} seconds={seconds:.3} generated/s={:.0} \
@@ -164,7 +176,7 @@ fn main() {
                 peak_bytes().unwrap_or(0) as f64 / explored.distinct as f64,
             );
         }
-        println!("{name} gain={gain:.2}");
+        println!("{name} gain={:.2} gain_apart={:.2}", gains.0, gains.1);
     }
     if asked.is_empty() || asked.iter().any(|word| "reductions".contains(word.as_str())) {
         reductions();

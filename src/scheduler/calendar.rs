@@ -1,4 +1,5 @@
-//! Slots in the order of their times: a calendar whose days are as long as some thirty events take.
+//! Slots in the order of their times: a calendar whose days are as long as some thirty events take, or some hundreds if
+//! there are many.
 //!
 //! R. Brown, "Calendar Queues: A Fast O(1) Priority Queue Implementation for the Simulation Event Set Problem",
 //! CACM 1988, as a ladder: *today*, sorted; the *days* to come, in a ring, unsorted; and beyond them what is *far*, in
