@@ -215,6 +215,11 @@ impl<T: Eq> Timers<T> {
         self.slots.iter().enumerate().filter_map(|(slot, (timer, _))| Some((slot, timer.as_ref()?)))
     }
 
+    /// How many slots there are.
+    pub(crate) fn count(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Reads them, to have them near when they are asked for.
     pub(crate) fn touch(&self) -> usize {
         self.slots.iter().map(|(_, alarm)| usize::from(alarm.is_some())).sum()

@@ -1,7 +1,7 @@
 //! The explorer: states per second, memory per state, what a second thread gains, and what reductions leave out.
 //!
 //! `cargo bench --bench explorer` prints `NAME threads=N distinct generated depth seconds generated/s distinct/s
-//! bytes/state`, the fastest of seven, all in turn, and `NAME gain= gain_apart=`: by a second thread, and by a second
+//! bytes/state`, the fastest of fifteen, all in turn, and `NAME gain= gain_apart=`: by a second thread, and by a second
 //! search of one thread that runs beside the first. Then comes a table, on one thread, of searches that leave states out
 //! beside those that do not. Words choose: `-- paxos`, `-- reductions`. `benches/peers/stateright` measures Stateright on
 //! the same models.
@@ -15,7 +15,7 @@ use netsplit_models::counting::{register, single_decree};
 use netsplit_models::two_phase::{self, Message, ResourceManager, TransactionManager};
 use std::time::Instant;
 
-const REPETITIONS: usize = 7;
+const REPETITIONS: usize = 15;
 
 /// A name, how many distinct states there are, and a search on so many threads.
 type Searched = (&'static str, usize, fn(usize) -> Explored);
@@ -94,7 +94,7 @@ fn peak_bytes() -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }
 
-/// All of them, in turn: of each the fastest of seven, so that other work on the machine counts for little.
+/// All of them, in turn: of each the fastest of fifteen, so that other work on the machine counts for little.
 fn in_turn<const COUNT: usize>(searches: [&dyn Fn() -> Explored; COUNT]) -> [(f64, Explored); COUNT] {
     let timed = |search: &dyn Fn() -> Explored| {
         let start = Instant::now();

@@ -22,8 +22,10 @@ pub(crate) trait Cell<M>: Any + Debug + Send + Sync {
     /// What the driver keeps beside the timer in `slot`.
     fn alarm(&mut self, slot: usize) -> &mut Option<Alarm>;
     fn alarms(&mut self) -> Vec<&mut Option<Alarm>>;
-    /// Reads it, to have it near when it is asked for.
+    /// Reads it, to have it near when it is asked for, but not its timers: how many slots they have.
     fn touch(&self) -> usize;
+    /// Reads its timers.
+    fn touch_timers(&self) -> usize;
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -100,7 +102,11 @@ impl<P: Process> Cell<P::Message> for ProcessCell<P> {
     }
 
     fn touch(&self) -> usize {
-        self.beginning + self.timers.touch()
+        self.beginning + self.timers.count()
+    }
+
+    fn touch_timers(&self) -> usize {
+        self.timers.touch()
     }
 
     fn as_any(&self) -> &dyn Any {
