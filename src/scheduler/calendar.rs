@@ -111,14 +111,14 @@ impl Calendar {
     pub(super) fn push<E>(&mut self, slots: &mut Slots<E>, time: u64, slot: u32) {
         self.len += 1;
         if self.is_few {
-            // After those that are due at the same time, which is before them here.
-            let mut place = self.few.len();
-            self.few.push((time, slot));
-            while place > 0 && self.few[place - 1].0 <= time {
-                self.few[place] = self.few[place - 1];
-                place -= 1;
+            // After those that are due at the same time, which is before them here. Nothing branches on where it
+            // belongs, which cannot be foretold.
+            let mut last = (time, slot);
+            for entry in &mut self.few {
+                let (first, then) = if entry.0 > last.0 { (*entry, last) } else { (last, *entry) };
+                (*entry, last) = (first, then);
             }
-            self.few[place] = (time, slot);
+            self.few.push(last);
         } else {
             self.put(slots, time, slot);
         }
