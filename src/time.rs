@@ -49,6 +49,7 @@ impl Add<Duration> for Time {
     type Output = Time;
     /// # Panics
     /// If the sum is later than 584 years after the start.
+    #[inline]
     fn add(self, span: Duration) -> Time {
         self.after(nanoseconds_of(span))
     }

@@ -146,14 +146,23 @@ impl<M: Value> Simulation<M> {
     /// compiler keeps at hand what only rare effects need, and for a single message that was a twentieth more to do.)
     #[inline(never)]
     fn take_effect_in_turn(&mut self, node: NodeId) {
-        self.effects.reverse();
-        while let Some(effect) = self.effects.pop() {
-            match effect {
-                Effect::Send { to, message } => self.transmit(node, to, message.expect(SENT_ONCE)),
-                Effect::SetTimer { slot, after } => self.set_timer(node, slot, after),
-                other => self.perform(node, other),
+        for at in 0..self.effects.len() {
+            match &mut self.effects[at] {
+                Effect::Send { to, message } => {
+                    let (to, message) = (*to, message.take().expect(SENT_ONCE));
+                    self.transmit(node, to, message);
+                }
+                Effect::SetTimer { slot, after } => {
+                    let (slot, after) = (*slot, *after);
+                    self.set_timer(node, slot, after);
+                }
+                other => {
+                    let other = std::mem::replace(other, Effect::Sync { writes: 0 });
+                    self.perform(node, other);
+                }
             }
         }
+        self.effects.clear();
     }
 
     fn perform(&mut self, node: NodeId, effect: Effect<M>) {
