@@ -115,8 +115,7 @@ impl Calendar {
             // belongs, which cannot be foretold.
             let mut last = (time, slot);
             for entry in &mut self.few {
-                let (first, then) = if entry.0 > last.0 { (*entry, last) } else { (last, *entry) };
-                (*entry, last) = (first, then);
+                (*entry, last) = if entry.0 > last.0 { (*entry, last) } else { (last, *entry) };
             }
             self.few.push(last);
         } else {
